@@ -1,0 +1,124 @@
+"""What one router is handed: identity, peers, timers, flags. Plain frozen values.
+
+The topology turns into one RouterConfig per router (topology/plan.py); an engine hands it to a
+Speaker, as JSON if a process boundary lies between. Durations are seconds.
+
+Defaults of the lab stand in the fields; where RFC 4271 section 10 suggests another value, the
+comment names it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from enum import IntEnum
+from typing import Any
+
+
+class Level(IntEnum):
+    """How much of a run is recorded; each level holds all that the lower ones do."""
+
+    SUMMARY = 0
+    TRANSITIONS = 1
+    UPDATES = 2
+    OCTETS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Timers:
+    """The timers of one session (RFC 4271 section 8 and 10); 0 switches a timer off."""
+
+    hold: int = 90  # whole seconds on the wire; 0, or 3 to 65535
+    keepalive: float | None = None  # None: a third of the negotiated hold time
+    connect_retry: float = 5.0  # RFC 4271: 120
+    delay_open: float = 0.0  # DelayOpenTime; above 0 sets the attribute DelayOpen
+    idle_hold: float = 1.0  # the time in Idle before an automatic restart
+    idle_hold_max: float = 60.0  # bound of the back-off under DampPeerOscillations
+    mrai: float = 0.0  # RFC 4271: 30 (eBGP), 5 (iBGP)
+    min_as_origination: float = 0.0  # RFC 4271: 15
+    open_hold: float = 240.0  # the "large value" of section 8.2.2
+    send_hold: float | None = None  # RFC 9687; None: the greater of 480 s and twice the hold time
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFlags:
+    """Optional session attributes (RFC 4271 section 8.1) and choices where the RFC leaves gaps."""
+
+    allow_automatic_start: bool = True
+    allow_automatic_stop: bool = True
+    damp_peer_oscillations: bool = True
+    send_notification_without_open: bool = False
+    collision_detect_established_state: bool = False
+    # Where a connection attempt fails and DelayOpen is off: RFC 4271 says Idle, most stacks say
+    # Active.
+    connect_fail_next: str = "idle"  # "idle" | "active"
+    # NOTIFICATION received in OpenSent: RFC 4271 answers with an FSM error, most stacks do not.
+    opensent_notification: str = "silent"  # "silent" | "literal"
+    jitter: str = "per-set"  # "per-set" (RFC 4271 section 10) | "per-session" | "off"
+
+
+@dataclass(frozen=True, slots=True)
+class RouterFlags:
+    """Choices of one router that change how routes travel."""
+
+    split_horizon: bool = True  # never send a route back to the peer it is used from
+    sender_side_loop_detection: bool = False  # never send a route to an AS that is in its path
+    rate_limit_withdrawals: bool = False  # hold withdrawals back by MRAI too (RFC 4271 9.2.1.1)
+    coalesce: str | float = "auto"  # "auto" | "off" | seconds
+
+
+@dataclass(frozen=True, slots=True)
+class PeerConfig:
+    """One configured peering, as seen by one router."""
+
+    name: str  # the peer's router name
+    address: str  # where it listens, an address of 127/8
+    port: int
+    asn: int
+    passive: bool = False  # PassiveTcpEstablishment: listen, never dial
+    timers: Timers = field(default_factory=Timers)
+    flags: SessionFlags = field(default_factory=SessionFlags)
+    delay: float = 0.0  # seconds that octets towards the peer spend on the link
+    max_prefixes: int = 4_000_000  # more than that: Cease/Maximum Number of Prefixes (RFC 4486)
+    delay_jitter: float = 0.0  # up to this much more, drawn anew for each write; order is kept
+
+
+@dataclass(frozen=True, slots=True)
+class RouterConfig:
+    """One router: all that a Speaker needs."""
+
+    name: str
+    asn: int
+    identifier: str  # BGP Identifier, dotted quad
+    address: str  # where this router listens and dials from, an address of 127/8
+    port: int
+    next_hop: str  # the NEXT_HOP that it announces over eBGP and for its own routes
+    originate: tuple[str, ...] = ()  # prefixes, such as "10.1.0.0/16"
+    peers: tuple[PeerConfig, ...] = ()
+    flags: RouterFlags = field(default_factory=RouterFlags)
+    igp: dict[str, float] = field(default_factory=dict)  # NEXT_HOP address -> IGP cost
+    seed: int = 0
+    level: Level = Level.TRANSITIONS
+
+    def to_json(self) -> str:
+        """Write the configuration as one line of JSON."""
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> RouterConfig:
+        """Read what `to_json` wrote. Raises ValueError, KeyError or TypeError for other text."""
+        data: dict[str, Any] = json.loads(text)
+        data["peers"] = tuple(
+            PeerConfig(
+                **{
+                    **peer,
+                    "timers": Timers(**peer["timers"]),
+                    "flags": SessionFlags(**peer["flags"]),
+                }
+            )
+            for peer in data["peers"]
+        )
+        data["flags"] = RouterFlags(**data["flags"])
+        data["originate"] = tuple(data["originate"])
+        data["level"] = Level(data["level"])
+        return cls(**{item.name: data[item.name] for item in fields(cls)})

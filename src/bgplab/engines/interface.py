@@ -1,0 +1,77 @@
+"""What may be asked of a running lab, whatever engine runs it.
+
+Commands and tests know this Protocol, never an engine. Every method that takes time gives an
+awaitable; seconds are on the lab's clock (`now`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bgplab.engines.verdict import Death, Verdict
+from bgplab.observe.histogram import LatenessHistogram
+from bgplab.observe.store import RouteRow
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What the routers measured of themselves, summed up."""
+
+    lateness: LatenessHistogram
+    updates_sent: int
+    updates_received: int
+    routes: int
+    coalesced: float  # the longest time that any router held changes together, in seconds
+    failures: int  # callbacks that failed
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a lab has come."""
+
+    routers: int
+    ready: int
+    sessions: int
+    established: int
+
+
+class Lab(Protocol):
+    """A lab of routers that exchange BGP messages."""
+
+    deaths: list[Death]
+    on_death: Callable[[Death], None]
+
+    def now(self) -> float:
+        """Give the time in seconds on the lab's clock."""
+
+    async def start(self) -> None:
+        """Start all routers and let them dial; returns when the last one does."""
+
+    def until_converged(self, timeout: float) -> Awaitable[Verdict]:
+        """Wait until the network has converged, or `timeout` seconds have passed."""
+
+    async def announce(self, router: str, *prefixes: str, med: int | None = None) -> None:
+        """Let a router originate prefixes. Raises ValueError for what is no prefix."""
+
+    async def withdraw(self, router: str, *prefixes: str) -> None:
+        """Let a router withdraw prefixes of its own."""
+
+    async def reset(self, router: str, *peers: str) -> None:
+        """Tear down sessions of a router, all if none is named; they come back."""
+
+    def kill(self, router: str) -> None:
+        """Kill a router as a crash would (SIGKILL); not counted as a death."""
+
+    async def routes(self, router: str) -> Sequence[RouteRow]:
+        """Give the Loc-RIB of a router."""
+
+    async def measures(self) -> Measures:
+        """Collect what the routers measured of themselves."""
+
+    def progress(self) -> Progress:
+        """Tell how far the lab has come."""
+
+    async def stop(self) -> None:
+        """End all routers; nothing is left behind."""

@@ -1,0 +1,228 @@
+"""A run from a topology to its report: what has to be there before, during and after the lab.
+
+`prepare` does all that needs no reactor: checks the machine, makes the run's folder and database,
+and lets the fork server warm up while the caller still imports Twisted. Then
+
+    run = prepare(topology, text, options)
+    lab = run.open(reactor)
+    await lab.start()
+    verdict = await lab.until_converged(120.0)
+    report = await run.report(verdict)
+    await run.close()
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bgplab.config import Level
+from bgplab.engines.processes import forkserver, preflight, usage
+from bgplab.errors import StoreError
+from bgplab.observe.runs import DATABASE, LOGS, new_run_folder
+from bgplab.observe.store import RunInfo, Store
+from bgplab.topology.graph import Topology
+from bgplab.topology.plan import DEFAULT_PORT, Plan, plan
+
+if TYPE_CHECKING:
+    from bgplab.engines.processes.lab import ProcessLab
+    from bgplab.engines.processes.starters import ForkServerStarter, SpawnStarter
+    from bgplab.engines.verdict import Report, Verdict
+
+FORK = "fork"
+SPAWN = "spawn"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run a lab, apart from what the topology says."""
+
+    start: str = FORK
+    reactor: str = "epoll"
+    level: Level = Level.TRANSITIONS
+    port: int = DEFAULT_PORT
+    seed: int = 0
+    store: Path | None = None  # the database; by default in a new folder of the runs folder
+    began: float = field(default_factory=time.monotonic)  # when the command was started
+
+
+def prepare(topology: Topology, text: str, options: Options) -> Run:
+    """Check the machine and make ready; nothing is left behind if this fails.
+
+    `text` is the topology's file, kept in the database.
+    Raises HostError, UsageError or StoreError.
+    """
+    block, claim = preflight.claim_block(options.port)
+    try:
+        planned = plan(topology, block, options.port, options.seed, options.level)
+        _check(planned, options)
+        preflight.raise_descriptor_limit()
+        if options.store is None:
+            folder = new_run_folder(planned.name)
+            database, logs = folder / DATABASE, folder / LOGS
+        else:
+            database, logs = options.store, options.store.with_suffix(".logs")
+            _make_folder(logs)
+        warm = forkserver.launch(str(logs / "fork-server.log")) if _forks(options) else None
+    except BaseException:
+        claim.close()
+        raise
+    return Run(planned, text, options, database, logs, claim, warm)
+
+
+def _forks(options: Options) -> bool:
+    return options.start == FORK
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be made: {error.strerror}") from error
+
+
+def _check(planned: Plan, options: Options) -> None:
+    """Compare the plan with the machine (see preflight.check)."""
+    preflight.check(
+        len(planned.routers),
+        max((len(router.peers) for router in planned.routers), default=0),
+        sum(len(router.originate) for router in planned.routers),
+        not _forks(options),
+        options.reactor,
+    )
+
+
+class Run:
+    """One run: its plan, its database, its lab once it is open, and its report."""
+
+    def __init__(
+        self,
+        planned: Plan,
+        text: str,
+        options: Options,
+        database: Path,
+        logs: Path,
+        claim: socket.socket,
+        warm: tuple[socket.socket, subprocess.Popen[bytes]] | None,
+    ) -> None:
+        self.plan = planned
+        self.options = options
+        self.database = database
+        self._logs = logs
+        self._claim = claim
+        self._warm = warm
+        self._text = text
+        self._store: Store | None = None
+        self._lab: ProcessLab | None = None
+
+    def open(self, reactor: Any, on_failure: Callable[[StoreError], None]) -> ProcessLab:
+        """Make the database and the lab; `on_failure` hears if the database breaks later.
+
+        Raises StoreError.
+        """
+        from bgplab.engines.processes.lab import ProcessLab
+
+        self._store = Store.create(
+            self.database,
+            RunInfo(
+                self.plan.name,
+                self._text,
+                "processes",
+                self.options.level,
+                self.options.seed,
+            ),
+            self.plan.routers,
+            lambda error: reactor.callFromThread(on_failure, error),
+        )
+        sessions = [(session.a, session.b) for session in self.plan.sessions]
+        self._lab = ProcessLab(
+            reactor, self._starter(reactor), self.plan.routers, sessions, self._store, self._logs
+        )
+        return self._lab
+
+    def _starter(self, reactor: Any) -> ForkServerStarter | SpawnStarter:
+        from bgplab.engines.processes.starters import ForkServerStarter, SpawnStarter
+
+        if self._warm is None:
+            return SpawnStarter(self.options.reactor)
+        warm, self._warm = self._warm, None
+        return ForkServerStarter(reactor, *warm, self.options.reactor)
+
+    async def report(self, verdict: Verdict) -> Report:
+        """Measure, enter the routes into the database, and sum the run up."""
+        from bgplab.engines.verdict import CONVERGED, Report, Seconds
+        from bgplab.observe.fidelity import certify, shortest_interval
+
+        lab, store = self._opened()
+        measures = await lab.measures()
+        pids = lab.pids
+        cpu = usage.cpu_seconds([*pids, *lab.helper_pids, os.getpid()])
+        memory = usage.memory_megabytes(pids)
+        await lab.store_routes()
+        began = self.options.began
+        report = Report(
+            name=self.plan.name,
+            engine="processes",
+            routers=len(self.plan.routers),
+            sessions=len(self.plan.sessions),
+            verdict=verdict.name,
+            seconds=Seconds(
+                _since(began, lab.ready_at),
+                _since(began, lab.established_at),
+                _since(began, max(verdict.at, lab.established_at or 0.0))
+                if verdict.name == CONVERGED
+                else None,
+                time.monotonic() - began,
+            ),
+            updates_sent=measures.updates_sent,
+            updates_received=measures.updates_received,
+            routes=measures.routes,
+            cpu_seconds=cpu,
+            memory_mb_per_router=memory,
+            fidelity=certify([measures.lateness], shortest_interval(self.plan.routers)),
+            coalesced=measures.coalesced,
+            store=str(self.database),
+            unsettled=verdict.reasons,
+            deaths=tuple(lab.deaths),
+            failures=measures.failures,
+        )
+        store.finish(report.verdict, report.exit_code, report.to_dict())
+        return report
+
+    async def close(self) -> None:
+        """End the lab and close the database; safe at any stage, and twice.
+
+        Raises StoreError if the database could not be written to its end.
+        """
+        from twisted.internet.threads import deferToThread
+
+        if self._lab is not None:
+            await self._lab.stop()
+        self.abandon()
+        if self._store is not None:
+            await deferToThread(self._store.close)
+
+    def abandon(self) -> None:
+        """Give back what `prepare` took; for a run that was never opened, or has ended."""
+        self._claim.close()
+        if self._warm is not None:
+            channel, process = self._warm
+            self._warm = None
+            channel.close()
+            process.wait()
+
+    def _opened(self) -> tuple[ProcessLab, Store]:
+        if self._lab is None or self._store is None:
+            raise RuntimeError("the run has not been opened")
+        return self._lab, self._store
+
+
+def _since(began: float, at: float | None) -> float | None:
+    return None if at is None else at - began
+

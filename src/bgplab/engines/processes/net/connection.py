@@ -1,0 +1,136 @@
+"""One TCP connection of a router: a Twisted Protocol that turns events into inputs."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from ipaddress import IPv4Address
+from typing import Any, cast
+
+from twisted.internet.interfaces import IAddress, IPullProducer, ITCPTransport
+from twisted.internet.protocol import Factory, Protocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from bgplab.engines.processes.net.delay import DelayLine, Timing
+from bgplab.speaker.inputs import Congested, Drained, Input, Octets, TcpAccepted, TcpClosed, TcpUp
+
+HIGH_WATER = 65_536  # octets written but not taken by the kernel, from which a peer is congested
+LINGER = 2.0  # seconds that a closing connection may take to flush what was sent
+
+
+def epoch_of(dialler_host: str, dialler_port: int) -> int:
+    """Name a TCP connection alike at both ends: by the address and port that it was dialled from.
+
+    The kernel does not hand out a port again while the old connection may still be about.
+    """
+    return int(IPv4Address(dialler_host)) << 16 | dialler_port
+
+
+@implementer(IPullProducer)
+class PeerConnection(Protocol):
+    """Octets in as inputs, effects out as octets; tells when the kernel has taken everything.
+
+    It is registered as a pull producer, though it writes whenever there is something to say: that
+    is how a transport reports each time that the kernel has taken the last octet, and RFC 9687
+    counts from there.
+    """
+
+    def __init__(
+        self, number: int, feed: Callable[[Input], None], lost: Callable[[int], None]
+    ) -> None:
+        self.number = number
+        self.delay: DelayLine | None = None
+        self._feed = feed
+        self._lost = lost
+        self._unsent = 0
+        self._congested = False
+        self._closing: Any = None
+
+    def delayed(
+        self,
+        timing: Timing,
+        now: Callable[[], float],
+        delay: float,
+        jitter: float,
+        rng: random.Random,
+    ) -> None:
+        """Let every octet that is sent spend time on the link."""
+        self.delay = DelayLine(timing, now, delay, jitter, rng, self._write)
+
+    def connectionMade(self) -> None:
+        """Say that TCP is up: dialled connections are numbered above zero."""
+        transport = cast(ITCPTransport, self.transport)
+        transport.setTcpNoDelay(True)
+        transport.registerProducer(self, False)
+        near, far = transport.getHost(), transport.getPeer()
+        if self.number > 0:
+            self._feed(TcpUp(self.number, epoch_of(near.host, near.port)))
+        else:
+            self._feed(TcpAccepted(self.number, far.host, epoch_of(far.host, far.port)))
+
+    def dataReceived(self, data: bytes) -> None:
+        """Pass octets on."""
+        self._feed(Octets(self.number, data))
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        """Say that the connection is gone."""
+        if self.delay is not None:
+            self.delay.cut()
+        if self._closing is not None and self._closing.active():
+            self._closing.cancel()
+        self._lost(self.number)
+        self._feed(TcpClosed(self.number))
+
+    def send(self, octets: bytes) -> None:
+        """Write octets, by way of the link's delay if it has one."""
+        if self.delay is None:
+            self._write(octets)
+        else:
+            self.delay.write(octets)
+
+    def close(self, timing: Timing) -> None:
+        """Close once everything sent has left, or abort after LINGER seconds."""
+        if self.delay is not None:
+            self.delay.flush()
+        transport = cast(ITCPTransport, self.transport)
+        transport.unregisterProducer()
+        self._feed = _deaf
+        self._closing = timing.callLater(LINGER, transport.abortConnection)
+        transport.loseConnection()
+
+    def _write(self, octets: bytes) -> None:
+        self._unsent += len(octets)
+        cast(ITCPTransport, self.transport).write(octets)
+        if self._unsent > HIGH_WATER and not self._congested:
+            self._congested = True
+            self._feed(Congested(self.number))
+
+    def resumeProducing(self) -> None:
+        """Say that the kernel has taken everything."""
+        if self._unsent:
+            self._unsent = 0
+            self._congested = False
+            self._feed(Drained(self.number))
+
+    def stopProducing(self) -> None:
+        """Take note of nothing: connectionLost follows."""
+
+
+def _deaf(given: Input) -> None:
+    """Ignore an input: the router has closed this connection and knows nothing of it."""
+
+
+class PeerFactory(Factory):
+    """Builds connections; `number` gives each its number."""
+
+    noisy = False
+
+    def __init__(self, build: Callable[[], PeerConnection]) -> None:
+        self._build = build
+
+    def buildProtocol(self, addr: IAddress | None) -> PeerConnection:
+        """Make the Protocol of one connection."""
+        connection = self._build()
+        connection.factory = self
+        return connection

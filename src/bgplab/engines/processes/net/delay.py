@@ -1,0 +1,80 @@
+"""Octets that spend time on a link: constant delay, jitter, order kept."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from twisted.internet.interfaces import IDelayedCall
+
+
+class Timing(Protocol):
+    """The part of a reactor that a delay line needs."""
+
+    def callLater(self, delay: float, call: Callable[[], None]) -> IDelayedCall:
+        """Call back after `delay` seconds."""
+
+
+class DelayLine:
+    """Passes octets on after `delay` seconds and up to `jitter` more, drawn for each write.
+
+    TCP keeps order, so octets that draw a short time wait for those before them.
+    """
+
+    def __init__(
+        self,
+        timing: Timing,
+        now: Callable[[], float],
+        delay: float,
+        jitter: float,
+        rng: random.Random,
+        deliver: Callable[[bytes], None],
+    ) -> None:
+        self._timing = timing
+        self._now = now
+        self._delay = delay
+        self._jitter = jitter
+        self._rng = rng
+        self._deliver = deliver
+        self._waiting: deque[tuple[float, bytes]] = deque()
+        self._call: IDelayedCall | None = None
+        self._latest = 0.0
+
+    def write(self, octets: bytes) -> None:
+        """Put octets on the link."""
+        due = self._now() + self._delay + self._jitter * self._rng.random()
+        self._latest = max(self._latest, due)
+        self._waiting.append((self._latest, octets))
+        if self._call is None:
+            self._arm()
+
+    def flush(self) -> None:
+        """Deliver what is on the link at once: the connection is about to be closed."""
+        self._cancel()
+        while self._waiting:
+            self._deliver(self._waiting.popleft()[1])
+
+    def cut(self) -> None:
+        """Lose what is on the link: the connection is gone."""
+        self._cancel()
+        self._waiting.clear()
+
+    def _cancel(self) -> None:
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+
+    def _arm(self) -> None:
+        self._call = self._timing.callLater(
+            max(0.0, self._waiting[0][0] - self._now()), self._arrived
+        )
+
+    def _arrived(self) -> None:
+        self._call = None
+        now = self._now()
+        while self._waiting and self._waiting[0][0] <= now:
+            self._deliver(self._waiting.popleft()[1])
+        if self._waiting:
+            self._arm()

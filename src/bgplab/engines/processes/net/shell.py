@@ -1,0 +1,188 @@
+"""One Speaker in one reactor: carries out its effects, feeds it inputs, and calls it in time.
+
+All that protocol means is in the Speaker. The shell owns the port, the connections and a single
+delayed call for `next_deadline`. An exception in the Speaker is recorded with its peer and costs
+that session at most; the reactor goes on.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.interfaces import IDelayedCall, IListeningPort
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from bgplab.config import RouterConfig
+from bgplab.engines.processes.net.connection import PeerConnection, PeerFactory
+from bgplab.facts import CallbackFailed, Fact
+from bgplab.observe.histogram import LatenessHistogram
+from bgplab.session.effects import Close, Dial, Effect, Send
+from bgplab.speaker.inputs import Input, Start, TcpFailed
+from bgplab.speaker.speaker import Speaker
+
+BACKLOG = 1024
+DIAL_TIMEOUT = 30.0  # seconds; ConnectRetryTimer gives up earlier or later as configured
+
+
+class Shell:
+    """A router at work: `record` receives its facts, `settled` is called when it is quiet.
+
+    `clock` gives seconds that all routers of a lab share (CLOCK_MONOTONIC).
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        config: RouterConfig,
+        reactor: Any,
+        clock: Callable[[], float],
+        record: Callable[[Fact], None],
+        stirred: Callable[[], None],
+    ) -> None:
+        self.config = config
+        self.speaker = Speaker(config)
+        self.lateness = LatenessHistogram()
+        self.failures = 0
+        self._reactor = reactor
+        self._clock = clock
+        self._record = record
+        self._stirred = stirred
+        self._rng = random.Random(config.seed + 1)  # the links' jitter, apart from the speaker's
+        self._peers = {peer.name: peer for peer in config.peers}
+        self._connections: dict[int, PeerConnection] = {}
+        self._dialling: dict[int, Deferred[Any]] = {}
+        self._accepted = 0
+        self._port: IListeningPort | None = None
+        self._call: IDelayedCall | None = None
+        self._due = 0.0  # the deadline that the call stands for
+        self._armed_at = 0.0
+
+    def listen(self) -> None:
+        """Open the port and start the sessions that only listen.
+
+        Raises twisted.internet.error.CannotListenError if the address is taken.
+        """
+        self._port = self._reactor.listenTCP(
+            self.config.port,
+            PeerFactory(self._accept),
+            backlog=BACKLOG,
+            interface=self.config.address,
+        )
+        passive = tuple(peer.name for peer in self.config.peers if peer.passive)
+        if passive:
+            self.feed(Start(passive))
+
+    def dial(self) -> None:
+        """Start all sessions; those that listen already take no notice."""
+        self.feed(Start())
+
+    def feed(self, given: Input) -> None:
+        """Give the Speaker an input and do what it asks for."""
+        self._run(lambda: self.speaker.handle(given, self._clock()), given)
+
+    def act(self, given: Input) -> None:
+        """As `feed`, but let an exception through: it is the caller's input that is wrong."""
+        self._perform(self.speaker.handle(given, self._clock()))
+        self._rearm()
+
+    def _tick(self) -> None:
+        self._call = None
+        now = self._clock()
+        if self._due > self._armed_at:
+            self.lateness.add(now - self._due)
+        self._run(lambda: self.speaker.tick(now), None)
+
+    def _run(self, step: Callable[[], list[Effect]], given: Input | None) -> None:
+        """Run one step of the Speaker; contain what goes wrong in it."""
+        try:
+            effects = step()
+        except Exception:  # noqa: BLE001 -- nothing that a peer sends may stop the reactor
+            self._contain(given)
+        else:
+            self._perform(effects)
+        self._rearm()
+        self._stirred()
+
+    def _perform(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Send(connection, octets):
+                    carrier = self._connections.get(connection)
+                    if carrier is not None:
+                        carrier.send(octets)
+                case Dial(connection, peer):
+                    self._dial(connection, peer)
+                case Close(connection):
+                    self._close(connection)
+                case _:
+                    self._record(effect)
+
+    def _contain(self, given: Input | None) -> None:
+        """Record an exception; end the connection that it came from, if it came from one."""
+        self.failures += 1
+        failure = Failure()
+        number = getattr(given, "connection", 0)
+        session = self.speaker.session_of(number)
+        peer = session.name if session is not None else ""
+        self.log.failure("callback failed, peer {peer}", failure=failure, peer=peer)
+        self._record(CallbackFailed(self._clock(), peer, failure.getTraceback()))
+        carrier = self._connections.get(number)
+        if carrier is not None:
+            # The Speaker hears of it as of any lost connection, and drops the session.
+            carrier.transport.abortConnection()
+
+    def _rearm(self) -> None:
+        """Keep the one delayed call no later than the Speaker's deadline."""
+        due = self.speaker.next_deadline
+        if due is None:
+            return
+        if self._call is not None:
+            if due >= self._due:
+                return
+            self._call.cancel()
+        self._due = due
+        self._armed_at = self._clock()
+        self._call = self._reactor.callLater(max(0.0, due - self._armed_at), self._tick)
+
+    def _accept(self) -> PeerConnection:
+        self._accepted -= 1
+        return self._connection(self._accepted)
+
+    def _connection(self, number: int) -> PeerConnection:
+        carrier = PeerConnection(number, self.feed, self._lost)
+        self._connections[number] = carrier
+        return carrier
+
+    def _lost(self, number: int) -> None:
+        self._connections.pop(number, None)
+
+    def _dial(self, number: int, name: str) -> None:
+        peer = self._peers[name]
+        endpoint = TCP4ClientEndpoint(
+            self._reactor,
+            peer.address,
+            peer.port,
+            timeout=DIAL_TIMEOUT,
+            bindAddress=(self.config.address, 0),
+        )
+        attempt = endpoint.connect(PeerFactory(lambda: self._connection(number)))
+        self._dialling[number] = attempt
+        attempt.addBoth(self._dialled, number)
+
+    def _dialled(self, result: Any, number: int) -> None:
+        self._dialling.pop(number, None)
+        if isinstance(result, Failure) and not result.check(CancelledError):
+            self.feed(TcpFailed(number))
+
+    def _close(self, number: int) -> None:
+        carrier = self._connections.get(number)
+        if carrier is not None:
+            carrier.close(self._reactor)
+        elif number in self._dialling:
+            self._dialling.pop(number).cancel()

@@ -1,0 +1,254 @@
+"""What runs in a router process: a Shell at work, spoken to over AMP by the controller.
+
+`RouterChild` is the AMP child that both starters start: the fork server by `run_forked`, the stock
+ampoule starter by its own bootstrap. It builds the Shell when it is configured, streams records to
+the controller, and reports whenever the router turns passive.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from ampoule.child import AMPChild
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.protocol import Factory
+from twisted.logger import (
+    FilteringLogObserver,
+    LogLevel,
+    LogLevelFilterPredicate,
+    globalLogBeginner,
+    jsonFileLogObserver,
+)
+
+from bgplab.config import RouterConfig
+from bgplab.engines.processes import commands
+from bgplab.engines.processes.net.shell import Shell
+from bgplab.engines.processes.parentage import die_with_parent, set_name
+from bgplab.errors import HostError
+from bgplab.facts import Fact
+from bgplab.observe.records import FRAME_LIMIT, Quiet, RecordWriter, SessionCount
+from bgplab.rib.decision import explain
+from bgplab.speaker import inputs
+from bgplab.wire.attributes import format_as_path
+from bgplab.wire.nlri import format_prefix
+
+RECORDS_EVERY = 0.05  # seconds that records may wait for company
+REPORT_GAP = 0.02  # seconds between two reports of turning passive
+
+
+class RouterChild(AMPChild):  # type: ignore[misc]
+    """One router process, as the controller sees it."""
+
+    def __init__(self, name: str = "", log: str = "", controller: str = "") -> None:
+        super().__init__()
+        if controller:  # started by the stock starter: nothing has been set up yet
+            die_with_parent(int(controller))
+            set_name(name)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            begin_logging(log)
+        from twisted.internet import reactor
+
+        self._reactor: Any = reactor
+        self._received = bytearray()
+        self._shell: Shell | None = None
+        self._records = RecordWriter(())
+        self._flushing: IDelayedCall | None = None
+        self._reporting: IDelayedCall | None = None
+        self._reported = -1
+        self._reported_at = 0.0
+        self._counts: dict[str, SessionCount] = {}
+        self._dump: Iterator[tuple[bytes, bool]] = iter(())
+
+    @property
+    def _router(self) -> Shell:
+        if self._shell is None:
+            raise ValueError("the router is not configured yet")
+        return self._shell
+
+    def configure(self, part: bytes, last: bool) -> dict[str, Any]:
+        """Collect the configuration; build the router with the last part."""
+        self._received += part
+        if last:
+            config = RouterConfig.from_json(self._received.decode())
+            self._records = RecordWriter([peer.name for peer in config.peers])
+            self._shell = Shell(
+                config, self._reactor, time.monotonic, self._record, self._stirred
+            )
+        return {"pid": os.getpid()}
+
+    commands.Configure.responder(configure)
+
+    def listen(self) -> dict[str, Any]:
+        """Open the router's port. Raises HostError if it is taken."""
+        try:
+            self._router.listen()
+        except CannotListenError as error:
+            raise HostError(str(error)) from error
+        return {}
+
+    commands.Listen.responder(listen)
+
+    def dial(self) -> dict[str, Any]:
+        """Start all sessions."""
+        self._router.dial()
+        self._stirred()
+        return {}
+
+    commands.Dial.responder(dial)
+
+    def act(self, act: bytes) -> dict[str, Any]:
+        """Give the speaker an input on the controller's behalf."""
+        kind, fields = json.loads(act)
+        values = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in fields.items()
+        }
+        self._router.act(getattr(inputs, kind)(**values))
+        self._stirred()
+        return {"activity": self._router.speaker.routing.activity}
+
+    commands.Act.responder(act)
+
+    def wave(self) -> dict[str, Any]:
+        """Answer the second wave: where the router stands right now."""
+        speaker = self._router.speaker
+        return {"activity": speaker.routing.activity, "quiet": speaker.quiet}
+
+    commands.Wave.responder(wave)
+
+    def routes(self, number: int) -> dict[str, Any]:
+        """Give one part of the Loc-RIB, as it was when the first part was asked for."""
+        if number == 0:
+            self._dump = commands.parts(self._loc_rib().encode())
+        part, last = next(self._dump, (b"", True))
+        return {"part": part, "last": last}
+
+    commands.Routes.responder(routes)
+
+    def measure(self) -> dict[str, Any]:
+        """Give what was measured so far; records that wait go first."""
+        self._flush()
+        speaker = self._router.speaker
+        sessions = speaker.sessions.values()
+        return {
+            "lateness": self._router.lateness.to_bytes(),
+            "sent": sum(session.updates_sent for session in sessions),
+            "received": sum(session.updates_received for session in sessions),
+            "routes": len(speaker.routing.loc_rib.best),
+            "coalesced": speaker.routing.coalesced,
+            "failures": self._router.failures,
+        }
+
+    commands.Measure.responder(measure)
+
+    def _loc_rib(self) -> str:
+        """Write the Loc-RIB as JSON lines: prefix, AS path, NEXT_HOP, peer, why it is the best."""
+        loc_rib = self._router.speaker.routing.loc_rib
+        lines = []
+        for prefix, path in loc_rib.best.items():
+            lost = [step for _, step in explain(loc_rib.candidates(prefix)) if step]
+            reason = lost[-1] if lost else "the only path"
+            attributes = path.attributes
+            as_path = format_as_path(attributes.as_path)
+            row = [format_prefix(prefix), as_path, attributes.next_hop, path.source.peer, reason]
+            lines.append(json.dumps(row))
+        return "\n".join(lines)
+
+    def _record(self, fact: Fact) -> None:
+        self._records.add(fact)
+        if self._records.size >= FRAME_LIMIT:
+            self._flush()
+        elif self._flushing is None:
+            self._flushing = self._reactor.callLater(RECORDS_EVERY, self._flush)
+
+    def _flush(self) -> None:
+        """Send the records that wait."""
+        if self._flushing is not None and self._flushing.active():
+            self._flushing.cancel()
+        self._flushing = None
+        for frame in self._records.take():
+            self.callRemote(commands.Records, frame=frame)
+
+    def _stirred(self) -> None:
+        """See to a report, if the router has done something since the last and is quiet now."""
+        shell = self._shell
+        if shell is None or self._reporting is not None:
+            return
+        if shell.speaker.routing.activity == self._reported or not shell.speaker.quiet:
+            return
+        wait = self._reported_at + REPORT_GAP - time.monotonic()
+        if wait > 0:
+            self._reporting = self._reactor.callLater(wait, self._report)
+        else:
+            self._report()
+
+    def _report(self) -> None:
+        """Report that the router is passive, with the sessions whose counts have changed."""
+        self._reporting = None
+        speaker = self._router.speaker
+        if not speaker.quiet:
+            return  # it will be: _stirred comes again then
+        changed = []
+        for session in speaker.sessions.values():
+            count = SessionCount(
+                session.name, session.state, session.epoch, session.sent, session.received
+            )
+            if self._counts.get(session.name) != count:
+                self._counts[session.name] = count
+                changed.append(count)
+        routing = speaker.routing
+        self._reported = routing.activity
+        self._reported_at = time.monotonic()
+        self._records.add(
+            Quiet(self._reported_at, self._reported, routing.last_change or 0.0, tuple(changed))
+        )
+        self._flush()
+
+
+class LogFile:
+    """A router's log, made with its first line: most routers have nothing to say."""
+
+    def __init__(self, path: str) -> None:
+        self._path = Path(path)
+        self._file: TextIO | None = None
+
+    def write(self, text: str) -> int:
+        """Append text."""
+        if self._file is None:
+            self._file = self._path.open("a", encoding="utf-8", buffering=1)
+        return self._file.write(text)
+
+    def flush(self) -> None:
+        """Write out what is buffered."""
+        if self._file is not None:
+            self._file.flush()
+
+
+def begin_logging(path: str) -> None:
+    """Send warnings and worse to a file of JSON lines; protocol events never go to the log."""
+    observer = FilteringLogObserver(
+        jsonFileLogObserver(LogFile(path)),  # type: ignore[arg-type]
+        [LogLevelFilterPredicate(defaultLogLevel=LogLevel.warn)],
+    )
+    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=True, discardBuffer=True)
+
+
+def run_forked(descriptor: int, log: str) -> None:
+    """Be a router on a control socket that the fork server passed; returns when it is over."""
+    import socket
+
+    from twisted.internet import reactor
+
+    begin_logging(log)
+    factory = Factory.forProtocol(RouterChild)
+    factory.noisy = False
+    reactor.adoptStreamConnection(descriptor, socket.AF_UNIX, factory)  # type: ignore[attr-defined]
+    os.close(descriptor)
+    reactor.run(installSignalHandlers=False)  # type: ignore[attr-defined]

@@ -1,0 +1,169 @@
+"""Exact detection that a network of routers has converged: nothing is under way anywhere.
+
+Every router counts, per session and epoch, the routing messages that it has sent to the peer and
+those that it has received and fully processed, and knows whether it is passive (nothing undecided,
+nothing held back by a timer that could still send). When it turns passive it reports its counts.
+The network has converged when
+
+  - every live router's last report stands, and no act has been sent to it since,
+  - every session that is expected up is Established in both reports, with one epoch, and what one
+    end has sent is what the other has received, in both directions,
+  - no live router still believes in a session to a dead one or over a session kept down, and
+  - a second wave finds every router still where its report left it.
+
+TCP keeps order, so equal counts on every channel make the reports one consistent cut: the first
+router to wake after its report would need a message that was sent before the sender's report and
+counted there, yet not received (F. Mattern, Algorithms for distributed termination detection,
+Distributed Computing 2, 1987: the vector method, and the four-counter method for the second wave).
+The second wave also finds a router that cannot answer: stopped, starved, or dead and not yet known
+to be. Messages lost with a session are counted in an epoch that died with it, at both ends.
+
+Pure: fed with reports, asked for the state of affairs. Never reads a clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from bgplab.observe.records import Quiet
+from bgplab.session.events import State
+
+ESTABLISHED = State.ESTABLISHED
+
+
+class Counts(NamedTuple):
+    """One end of a session, as its router reported it last."""
+
+    state: int = 0
+    epoch: int = 0
+    sent: int = 0
+    received: int = 0
+
+
+NOTHING = Counts()
+
+
+class Detector:
+    """Keeps the last report of every router, and which sessions do not agree yet."""
+
+    def __init__(self, routers: Iterable[str], sessions: Iterable[tuple[str, str]]) -> None:
+        self._alive: dict[str, None] = dict.fromkeys(routers)
+        self._active: dict[str, float] = dict.fromkeys(self._alive, 0.0)
+        self._activity: dict[str, int] = {}
+        self._ends: dict[tuple[str, str], Counts] = {}
+        self._sessions: dict[tuple[str, str], bool] = dict.fromkeys(sessions, True)
+        self._of: dict[str, list[tuple[str, str]]] = {name: [] for name in self._alive}
+        for pair in self._sessions:
+            for end in pair:
+                self._of[end].append(pair)
+        self._open: dict[tuple[str, str], None] = {}
+        self.last_change = 0.0
+        for pair in self._sessions:
+            self._judge(pair)
+
+    def report(self, router: str, quiet: Quiet) -> None:
+        """Take the report of a router that turned passive; sessions that it leaves out stand."""
+        self._activity[router] = quiet.activity
+        self.last_change = max(self.last_change, quiet.last_change)
+        for peer, state, epoch, sent, received in quiet.sessions:
+            self._ends[router, peer] = Counts(state, epoch, sent, received)
+            self._judge((router, peer) if (router, peer) in self._sessions else (peer, router))
+        if quiet.activity >= self._active.get(router, 0.0):
+            self._active.pop(router, None)
+
+    def disturb(self, router: str) -> None:
+        """Expect news of a router: an act is on its way to it."""
+        if router in self._alive:
+            self._active[router] = float("inf")
+
+    def disturbed(self, router: str, activity: int) -> None:
+        """Note that the act was carried out; the report must not be older than `activity`."""
+        if self._active.get(router) == float("inf"):
+            self._active[router] = activity
+
+    def died(self, router: str) -> None:
+        """Count a router out: its peers must lose their sessions to it."""
+        self._alive.pop(router, None)
+        self._active.pop(router, None)
+        for pair in self._of[router]:
+            self._judge(pair)
+
+    def expect(self, session: tuple[str, str], up: bool) -> None:
+        """Expect a session to be Established, or to be kept down."""
+        self._sessions[session] = up
+        self._judge(session)
+
+    @property
+    def settled(self) -> bool:
+        """Tell whether the reports make one consistent cut without anything under way."""
+        return not self._active and not self._open
+
+    def wave(self) -> dict[str, int]:
+        """Give what the second wave must find: the activity of every live router."""
+        return {router: self._activity[router] for router in self._alive}
+
+    def confirmed(self, found: Mapping[str, int | None]) -> bool:
+        """Judge the second wave: `found` has a router's activity, None where it is not quiet."""
+        return self.settled and found == self.wave()
+
+    @property
+    def alive(self) -> list[str]:
+        """The routers that are not known to be dead, in order."""
+        return list(self._alive)
+
+    @property
+    def established(self) -> int:
+        """How many of the expected sessions are Established at both ends."""
+        return sum(
+            self._end(pair).state == ESTABLISHED and self._end(pair[::-1]).state == ESTABLISHED
+            for pair in self._sessions
+        )
+
+    def unsettled(self) -> list[str]:
+        """Say which routers and sessions are not settled, and why: one line each."""
+        reasons = [
+            f"router {router}: has not turned passive" for router in sorted(self._active)
+        ]
+        reasons += [f"session {a}-{b}: {self._why((a, b))}" for a, b in sorted(self._open)]
+        return reasons
+
+    def _end(self, end: tuple[str, str]) -> Counts:
+        return self._ends.get(end, NOTHING)
+
+    def _judge(self, pair: tuple[str, str]) -> None:
+        if self._agrees(pair):
+            self._open.pop(pair, None)
+        else:
+            self._open[pair] = None
+
+    def _agrees(self, pair: tuple[str, str]) -> bool:
+        a, b = pair
+        here, there = self._end((a, b)), self._end((b, a))
+        if a in self._alive and b in self._alive and self._sessions[pair]:
+            return (
+                here.state == there.state == ESTABLISHED
+                and here.epoch == there.epoch
+                and here.sent == there.received
+                and here.received == there.sent
+            )
+        return (a not in self._alive or here.state != ESTABLISHED) and (
+            b not in self._alive or there.state != ESTABLISHED
+        )
+
+    def _why(self, pair: tuple[str, str]) -> str:
+        a, b = pair
+        here, there = self._end(pair), self._end((b, a))
+        if a not in self._alive or b not in self._alive:
+            dead = b if a in self._alive else a
+            return f"still Established although {dead} is dead"
+        if not self._sessions[pair]:
+            return "still Established although it is kept down"
+        if here.state != ESTABLISHED or there.state != ESTABLISHED:
+            return f"{a} in {State(here.state).label}, {b} in {State(there.state).label}"
+        if here.epoch != there.epoch:
+            return "the two ends have not agreed on one connection"
+        return (
+            f"under way: {here.sent - there.received} message(s) to {b}, "
+            f"{there.sent - here.received} to {a}"
+        )

@@ -1,0 +1,119 @@
+"""The outcome of a run, and its report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from bgplab.errors import EXIT_FAILED, EXIT_INVALID, EXIT_LAB, EXIT_PASS
+from bgplab.observe.fidelity import Certificate
+
+CONVERGED = "converged"
+TIMEOUT = "timeout"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether the lab has converged; times in seconds on the lab's clock.
+
+    `at` is the last route change anywhere, `detected` the moment of the verdict, `reasons` what is
+    not settled if the verdict is "timeout".
+    """
+
+    name: str
+    at: float
+    detected: float
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """When a run reached what, in seconds from the start of the command; None for never."""
+
+    ready: float | None
+    established: float | None
+    converged: float | None
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """A router process that ended though nobody asked it to."""
+
+    router: str
+    status: str
+    at: float  # seconds from the start of the command
+    log: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that a run has to say; `to_dict` gives the keys of `bgplab run --json`."""
+
+    name: str
+    engine: str
+    routers: int
+    sessions: int
+    verdict: str
+    seconds: Seconds
+    updates_sent: int
+    updates_received: int
+    routes: int
+    cpu_seconds: float
+    memory_mb_per_router: float | None
+    fidelity: Certificate
+    coalesced: float
+    store: str
+    unsettled: tuple[str, ...] = ()
+    deaths: tuple[Death, ...] = ()
+    failures: int = 0
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def exit_code(self) -> int:
+        """Give the exit code that this outcome asks for.
+
+        A lost router or a callback that failed is the lab's own failure, and worse than a verdict.
+        """
+        if self.deaths or self.failures:
+            return EXIT_LAB
+        if self.verdict != CONVERGED:
+            return EXIT_FAILED
+        return EXIT_PASS if self.fidelity.valid else EXIT_INVALID
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the report as plain data."""
+        seconds = self.seconds
+        return {
+            "name": self.name,
+            "engine": self.engine,
+            "routers": self.routers,
+            "sessions": self.sessions,
+            "verdict": self.verdict,
+            "seconds": {
+                "ready": _rounded(seconds.ready),
+                "established": _rounded(seconds.established),
+                "converged": _rounded(seconds.converged),
+                "total": _rounded(seconds.total),
+            },
+            "updates": {"sent": self.updates_sent, "received": self.updates_received},
+            "routes": self.routes,
+            "cpu_seconds": round(self.cpu_seconds, 3),
+            "memory_mb_per_router": _rounded(self.memory_mb_per_router),
+            "fidelity": self.fidelity.to_dict(),
+            "coalesced": _rounded(self.coalesced),
+            "store": self.store,
+            "unsettled": list(self.unsettled),
+            "deaths": [
+                {"router": death.router, "status": death.status, "at": _rounded(death.at)}
+                for death in self.deaths
+            ],
+            "failures": self.failures,
+            "notes": list(self.notes),
+            "exit_code": self.exit_code,
+        }
+
+
+def _rounded(value: float | None) -> float | None:
+    """Round to a tenth of a millisecond: finer than that nothing here is measured."""
+    return None if value is None else round(value, 4)

@@ -1,0 +1,122 @@
+"""What a router tells of itself: the only thing that observe/ reads.
+
+A fact is a value: what happened, and when (`at`, seconds on the caller's clock). Facts stand on
+floor 0 because the core produces them and the floors above consume them; nobody acts on a fact.
+States and events are the numbers of bgplab.session.events; prefixes are NLRI octets.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class StateChanged(NamedTuple):
+    """A session entered another state, by an event of RFC 4271 section 8.1."""
+
+    at: float
+    peer: str
+    old: int
+    new: int
+    event: int
+
+
+class NotificationSent(NamedTuple):
+    """A NOTIFICATION was sent."""
+
+    at: float
+    peer: str
+    code: int
+    subcode: int
+    data: bytes
+
+
+class NotificationReceived(NamedTuple):
+    """A NOTIFICATION was received."""
+
+    at: float
+    peer: str
+    code: int
+    subcode: int
+    data: bytes
+
+
+class TimerFired(NamedTuple):
+    """A timer of a session fired `late` seconds after its deadline."""
+
+    at: float
+    peer: str
+    timer: str
+    late: float
+
+
+class BestChanged(NamedTuple):
+    """The best route to a prefix changed; `peer` is None when there is none left, "" when own."""
+
+    at: float
+    prefix: bytes
+    peer: str | None
+    as_path: str
+
+
+class UpdateSent(NamedTuple):
+    """One UPDATE was sent (level updates); `octets` is the message without its header."""
+
+    at: float
+    peer: str
+    octets: bytes
+
+
+class UpdateReceived(NamedTuple):
+    """One UPDATE was received (level updates); `octets` is the message without its header."""
+
+    at: float
+    peer: str
+    octets: bytes
+
+
+class OctetsSent(NamedTuple):
+    """Octets of any message were handed to TCP (level octets)."""
+
+    at: float
+    peer: str
+    octets: bytes
+
+
+class OctetsReceived(NamedTuple):
+    """Octets arrived from TCP (level octets)."""
+
+    at: float
+    peer: str
+    octets: bytes
+
+
+class MalformedUpdate(NamedTuple):
+    """An UPDATE was malformed and handled by RFC 7606; `action` is "withdraw" or "discard"."""
+
+    at: float
+    peer: str
+    action: str
+    reason: str
+
+
+class CallbackFailed(NamedTuple):
+    """An exception escaped a callback; it cost at most the session with `peer`."""
+
+    at: float
+    peer: str
+    text: str
+
+
+Fact = (
+    StateChanged
+    | NotificationSent
+    | NotificationReceived
+    | TimerFired
+    | BestChanged
+    | UpdateSent
+    | UpdateReceived
+    | OctetsSent
+    | OctetsReceived
+    | MalformedUpdate
+    | CallbackFailed
+)

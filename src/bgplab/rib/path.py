@@ -1,0 +1,172 @@
+"""One set of path attributes as one peer announced it, with all that the decision asks of it.
+
+A Path is made once per peer and attribute block and shared by every prefix that arrived with that
+block: whatever can be computed from the attributes alone is computed here, not once per prefix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bgplab.wire.attributes import AS_SET, PathAttributes, as_path_length, encode_attributes, prepend
+
+NO_EXPORT = 0xFFFFFF01
+NO_ADVERTISE = 0xFFFFFF02
+NO_EXPORT_SUBCONFED = 0xFFFFFF03
+
+DEFAULT_LOCAL_PREF = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The peer that a path came from, as the decision sees it; `peer` is "" for our own routes."""
+
+    peer: str
+    asn: int
+    internal: bool
+    identifier: int  # BGP Identifier, unsigned 32 bits
+    address: int  # the peer's transport address, unsigned 32 bits
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """What a router must know of itself to judge and to announce paths."""
+
+    asn: int
+    next_hop: str
+    igp: Mapping[str, float]  # NEXT_HOP address -> IGP cost
+
+    def cost(self, attributes: PathAttributes, source: Source) -> float | None:
+        """Give the IGP cost of the NEXT_HOP, or None where it cannot be resolved.
+
+        The NEXT_HOP of an external peer lies on the link to it: cost 0 unless the plan says
+        otherwise. Source: RFC 4271 section 9.1.2.1.
+        """
+        return self.igp.get(attributes.next_hop, None if source.internal else 0.0)
+
+
+class Path:
+    """A path that may be chosen. Compared by identity: one peer, one attribute block, one Path."""
+
+    __slots__ = (
+        "_exports",
+        "as_set",
+        "attributes",
+        "block",
+        "cost",
+        "fault",
+        "local_pref",
+        "med",
+        "neighbor_as",
+        "rank",
+        "source",
+    )
+
+    def __init__(
+        self, attributes: PathAttributes, source: Source, local: Local, block: bytes = b""
+    ) -> None:
+        self.attributes = attributes
+        self.source = source
+        self.block = block
+        self.as_set = frozenset(asn for segment in attributes.as_path for asn in segment.asns)
+        first = attributes.as_path[0] if attributes.as_path else None
+        # The neighbouring AS for the comparison of MEDs: our own for routes born inside (RFC 4271
+        # section 9.1.2.2 c). An AS_SET in front names no single neighbour: its lowest stands in.
+        if first is None:
+            self.neighbor_as = local.asn
+        else:
+            self.neighbor_as = min(first.asns) if first.kind == AS_SET else first.asns[0]
+        self.med = attributes.med or 0
+        known = attributes.local_pref if source.internal else None
+        self.local_pref = DEFAULT_LOCAL_PREF if known is None else known
+        cost = 0.0 if not source.peer else local.cost(attributes, source)
+        self.cost = 0.0 if cost is None else cost
+        self.fault = _fault(self, local, cost)
+        # Steps of the decision that hold between any two paths; MED does not, see decision.py.
+        self.rank = (
+            bool(source.peer),
+            -self.local_pref,
+            as_path_length(attributes.as_path),
+            attributes.origin,
+        )
+        self._exports: dict[tuple[bool, bool], bytes] = {}
+
+    @property
+    def own(self) -> bool:
+        """Tell whether this router originates the path."""
+        return not self.source.peer
+
+    def export(self, local: Local, internal: bool, four_octet: bool) -> bytes:
+        """Give the attribute block that announces this path to a peer of the given kind.
+
+        Encoded once per kind of peer and kept. Source: RFC 4271 section 5.1.
+        """
+        key = (internal, four_octet)
+        block = self._exports.get(key)
+        if block is None:
+            exported = self._internal(local) if internal else self._external(local)
+            block = self._exports[key] = encode_attributes(exported, four_octet=four_octet)
+        return block
+
+    def may_go_to(self, internal: bool) -> bool:
+        """Tell whether rules of iBGP and well-known communities let this path out to such a peer.
+
+        Source: RFC 4271 section 9.2 (no iBGP to iBGP), RFC 1997.
+        """
+        if internal and self.source.internal:
+            return False
+        communities = self.attributes.communities
+        if not communities or self.own:
+            return True
+        if NO_ADVERTISE in communities:
+            return False
+        return internal or not (
+            NO_EXPORT in communities or NO_EXPORT_SUBCONFED in communities
+        )
+
+    def _external(self, local: Local) -> PathAttributes:
+        """Change attributes for an external peer: own AS in front, own NEXT_HOP, no LOCAL_PREF.
+
+        A MED that came from a neighbouring AS is not passed on (RFC 4271 section 5.1.4).
+        """
+        old = self.attributes
+        return PathAttributes(
+            origin=old.origin,
+            as_path=prepend(old.as_path, local.asn),
+            next_hop=local.next_hop,
+            med=old.med if self.own else None,
+            local_pref=None,
+            atomic_aggregate=old.atomic_aggregate,
+            aggregator=old.aggregator,
+            communities=old.communities,
+            unknown=old.unknown,
+        )
+
+    def _internal(self, local: Local) -> PathAttributes:
+        """Change attributes for an internal peer: all as they are, LOCAL_PREF stated."""
+        old = self.attributes
+        return PathAttributes(
+            origin=old.origin,
+            as_path=old.as_path,
+            next_hop=local.next_hop if self.own else old.next_hop,
+            med=old.med,
+            local_pref=self.local_pref,
+            atomic_aggregate=old.atomic_aggregate,
+            aggregator=old.aggregator,
+            communities=old.communities,
+            unknown=old.unknown,
+        )
+
+
+def _fault(path: Path, local: Local, cost: float | None) -> str:
+    """Say why a path may not be used at all, or "" (RFC 4271 sections 5.1.3, 9.1.2, 9.1.2.1)."""
+    if path.own:
+        return ""
+    if local.asn in path.as_set:
+        return "own AS in AS_PATH"
+    if path.attributes.next_hop == local.next_hop:
+        return "own address as NEXT_HOP"
+    if cost is None:
+        return f"NEXT_HOP {path.attributes.next_hop} cannot be resolved"
+    return ""

@@ -1,0 +1,202 @@
+"""The state machine of one TCP connection (RFC 4271 section 8.2).
+
+The rules are in table.py; here is what they work on: state, timers, counter, framing. Time is
+an argument, octets come and go as bytes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bgplab.errors import WireError
+from bgplab.facts import NotificationReceived, NotificationSent, OctetsSent
+from bgplab.session.actions import restart_send_hold
+from bgplab.session.damping import CEASE
+from bgplab.session.effects import Close, Send
+from bgplab.session.events import Event, State
+from bgplab.session.negotiate import NOTHING, Negotiated, negotiate
+from bgplab.session.table import DISPATCH
+from bgplab.session.timers import STOPPED, Deadlines
+from bgplab.wire.header import KEEPALIVE, NOTIFICATION, OPEN, ROUTE_REFRESH, UPDATE, Framer
+from bgplab.wire.notification import (
+    Notification,
+    decode_notification,
+    encode_notification,
+)
+from bgplab.wire.open import decode_open
+
+if TYPE_CHECKING:
+    from bgplab.session.session import Session
+
+UNSUPPORTED_VERSION = (2, 1)
+
+# The event of an error, by its NOTIFICATION code. RFC 7313's ROUTE-REFRESH error has no event
+# of its own; it ends the session as an erroneous UPDATE does.
+ERROR_EVENTS = {
+    1: Event.BGP_HEADER_ERR,
+    2: Event.BGP_OPEN_MSG_ERR,
+    3: Event.UPDATE_MSG_ERR,
+    7: Event.UPDATE_MSG_ERR,
+}
+
+
+class Machine:
+    """One connection of a session: its state, and all that the state machine's rows act on.
+
+    `connection` is 0 while there is no TCP connection. `reason` is the NOTIFICATION that the
+    next event may send, `kind` and `body` are the message last received.
+    """
+
+    __slots__ = (
+        "body",
+        "config",
+        "connect_retry_counter",
+        "connection",
+        "deletes_routes",
+        "epoch",
+        "framer",
+        "kind",
+        "negotiated",
+        "reason",
+        "session",
+        "state",
+        "timers",
+        "unsent",
+    )
+
+    def __init__(self, session: Session, state: State = State.IDLE) -> None:
+        self.session = session
+        self.config = session.config
+        self.state = state
+        self.timers = Deadlines()
+        self.connect_retry_counter = 0
+        self.connection = 0
+        self.epoch = 0
+        self.framer = Framer()
+        self.negotiated: Negotiated = NOTHING
+        self.reason = Notification(CEASE, 0)
+        self.kind = 0
+        self.body = b""
+        self.deletes_routes = False
+        self.unsent = False
+
+    def fire(self, event: Event, now: float) -> None:
+        """Let an event happen: the first row whose guard holds applies.
+
+        The actions run before the state changes; what the session makes of the change comes
+        last, when the machine is consistent. Whatever an action raises passes through.
+        """
+        state = self.state
+        for guard, next_state, actions in DISPATCH[state][event]:
+            if not guard(self):
+                continue
+            for action in actions:
+                action(self, now)
+                if self.state is not state:
+                    return  # the action had an event of its own, which went first
+            if next_state is not state:
+                self.state = next_state
+                self.session.settle(self, state, event, now)
+            return
+
+    def attach(self, connection: int, epoch: int) -> None:
+        """Take a TCP connection that has come up; its stream starts anew."""
+        self.connection = connection
+        self.epoch = epoch
+        self.framer = Framer()
+        self.negotiated = NOTHING
+        self.unsent = False
+
+    def close(self) -> None:
+        """Close the TCP connection, if there is one."""
+        if self.connection:
+            self.session.emit(Close(self.connection))
+            self.connection = 0
+
+    # Sending
+
+    def transmit(self, octets: bytes, now: float) -> None:
+        """Send whole messages; SendHoldTimer restarts if nothing was waiting to leave."""
+        session = self.session
+        session.emit(Send(self.connection, octets))
+        if session.records_octets:
+            session.emit(OctetsSent(now, session.name, octets))
+        if not self.unsent:
+            self.unsent = True
+            self._restart_send_hold(now)
+
+    def notify(self, notification: Notification, now: float) -> None:
+        """Send a NOTIFICATION, if there is a connection to send it on."""
+        if not self.connection:
+            return
+        self.transmit(encode_notification(notification), now)
+        code, subcode, data = notification.code, notification.subcode, notification.data
+        self.session.emit(NotificationSent(now, self.session.name, code, subcode, data))
+
+    def drained(self, now: float) -> None:
+        """Learn that TCP has taken all octets: "sent" in the sense of RFC 9687."""
+        self.unsent = False
+        self._restart_send_hold(now)
+
+    def _restart_send_hold(self, now: float) -> None:
+        """Restart SendHoldTimer where it runs."""
+        if self.timers.send_hold < STOPPED:
+            restart_send_hold(self, now)
+
+    # Receiving
+
+    def receive(self, data: bytes, now: float) -> None:
+        """Take octets from TCP; what follows the end of the session in them is dropped."""
+        framer = self.framer
+        framer.feed(data)
+        try:
+            while self.connection:
+                message = framer.next()
+                if message is None:
+                    return
+                self._take(message[0], message[1], now)
+        except WireError as error:
+            self.reason = Notification(error.code, error.subcode, error.data)
+            self.fire(ERROR_EVENTS[error.code], now)
+
+    def _take(self, kind: int, body: bytes, now: float) -> None:
+        """Turn one message into its event. Raises WireError for a malformed one."""
+        self.kind = kind
+        self.body = body
+        if kind == UPDATE:
+            self.fire(Event.UPDATE_MSG, now)
+        elif kind == KEEPALIVE:
+            self.fire(Event.KEEPALIVE_MSG, now)
+        elif kind == OPEN:
+            self._take_open(body, now)
+        elif kind == NOTIFICATION:
+            self._take_notification(body, now)
+        elif kind == ROUTE_REFRESH and self.state is State.ESTABLISHED:
+            self.session.deliver_refresh(body, now)
+        else:
+            self.fire(Event.UPDATE_MSG, now)
+
+    def _take_open(self, body: bytes, now: float) -> None:
+        """Take an OPEN: agree on terms, resolve a collision, then event 19 or 20.
+
+        Raises OpenError. Source: RFC 4271 sections 6.2, 6.8.
+        """
+        message = decode_open(body)
+        if self.state >= State.OPEN_CONFIRM:
+            self.fire(Event.BGP_OPEN, now)  # the second one on this connection
+            return
+        terms = negotiate(self.config, self.session.local, message)
+        if not self.session.survives_collision(self, terms.identifier, now):
+            return
+        delayed = self.timers.delay_open < STOPPED
+        self.negotiated = terms
+        self.fire(Event.BGP_OPEN_WITH_DELAY_OPEN_TIMER if delayed else Event.BGP_OPEN, now)
+
+    def _take_notification(self, body: bytes, now: float) -> None:
+        """Take a NOTIFICATION: event 24 for an unsupported version, else 25."""
+        notification = decode_notification(body)
+        code, subcode, data = notification.code, notification.subcode, notification.data
+        self.session.emit(NotificationReceived(now, self.session.name, code, subcode, data))
+        self.session.damping.heed(notification)
+        version = (code, subcode) == UNSUPPORTED_VERSION
+        self.fire(Event.NOTIF_MSG_VER_ERR if version else Event.NOTIF_MSG, now)

@@ -1,0 +1,250 @@
+"""A YAML file as plain data that still knows the line and column of everything in it.
+
+Reads YAML 1.2 scalars (core schema): `65000:10` and `no` stay text. Refuses duplicate keys,
+foreign tags, more than one document, and what would cost too much: size, depth, aliases.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, ClassVar, NoReturn
+
+import yaml
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from bgplab.errors import Problem, TopologyError
+
+MAX_OCTETS = 8 * 1024 * 1024
+MAX_DEPTH = 32
+MAX_ALIASED = 100_000  # values that aliases may repeat, in all
+
+Path = tuple[str | int, ...]
+
+_CORE = "tag:yaml.org,2002:"
+# YAML 1.2.2 section 10.3.2: tag, pattern, possible first characters.
+_FLOAT = (
+    r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"
+    r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
+)
+_RESOLVERS = (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", list("-+0123456789")),
+    ("float", _FLOAT, list("-+.0123456789")),
+)
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]"
+)
+
+
+class _TooDeep(yaml.MarkedYAMLError):
+    """The document nests deeper than MAX_DEPTH."""
+
+
+_BaseLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_BaseLoader):  # type: ignore[misc]  # one of two classes, by what is installed
+    """Composes a node tree with YAML 1.2 scalars; stops before the C stack runs out."""
+
+    yaml_implicit_resolvers: ClassVar[dict[Any, Any]] = {}
+    _depth = 0
+
+    def descend_resolver(self, parent: Node | None, index: object) -> None:
+        """Count the depth: the composer calls this before each node, and recurses in C."""
+        self._depth += 1
+        if self._depth > MAX_DEPTH + 1:
+            mark = parent.start_mark if parent else None
+            raise _TooDeep(None, None, f"nested deeper than {MAX_DEPTH} levels", mark)
+
+    def ascend_resolver(self) -> None:
+        """Count the depth back."""
+        self._depth -= 1
+
+
+for _tag, _pattern, _first in _RESOLVERS:
+    _Loader.add_implicit_resolver(_CORE + _tag, re.compile(rf"(?:{_pattern})\Z"), _first)
+
+
+class Document:
+    """One parsed file: its `data`, the `problems` found so far, and positions by path."""
+
+    def __init__(self, text: str, file: str) -> None:
+        self.file = file
+        self.text = text
+        self.problems: list[Problem] = []
+        self._seen: set[int] = set()
+        self._aliased = 0
+        self._root = self._compose()
+        self.data: object = self._build(self._root, (), 0)
+
+    def locate(self, path: Sequence[str | int], *, key: bool = False) -> tuple[int, int]:
+        """Return line and column, from 1, of the value at `path` (or of its key).
+
+        A path that leads nowhere ends at the innermost value that exists.
+        """
+        node = self._root
+        label: Node = node
+        for step in path:
+            found = _child(node, step)
+            if found is None:
+                break
+            label, node = found
+        mark = (label if key else node).start_mark
+        return mark.line + 1, mark.column + 1
+
+    def report(self, path: Sequence[str | int], message: str, *, key: bool = False) -> None:
+        """Note one mistake at the value (or key) that `path` leads to."""
+        line, column = self.locate(path, key=key)
+        self.problems.append(Problem(self.file, line, column, dotted(path), message))
+
+    def raise_problems(self) -> None:
+        """Raise TopologyError with every mistake noted so far, each once, in file order."""
+        if self.problems:
+            raise TopologyError(sorted(dict.fromkeys(self.problems)))
+
+    def _compose(self) -> Node:
+        loader = None
+        try:
+            loader = _Loader(self.text)
+            root: Node | None = loader.get_single_node()
+        except yaml.MarkedYAMLError as error:
+            self._fail(error.problem_mark or error.context_mark, _syntax(error))
+        except (yaml.YAMLError, RecursionError) as error:
+            self._fail(None, f"not YAML: {error}")
+        finally:
+            if loader is not None:
+                loader.dispose()
+        if root is None:
+            self._fail(None, "the file is empty; a topology begins with 'topology:'")
+        return root
+
+    def _build(self, node: Node, path: Path, depth: int) -> object:
+        if id(node) in self._seen:
+            self._aliased += 1
+            if self._aliased > MAX_ALIASED or depth > MAX_DEPTH:
+                self._fail(node.start_mark, "aliases (*name) repeat more than the limit allows")
+        self._seen.add(id(node))
+        if isinstance(node, ScalarNode):
+            return self._scalar(node, path)
+        if isinstance(node, SequenceNode):
+            self._check_tag(node, "seq", path)
+            return [
+                self._build(item, (*path, i), depth + 1) for i, item in enumerate(node.value)
+            ]
+        if isinstance(node, MappingNode):
+            self._check_tag(node, "map", path)
+            return self._mapping(node, path, depth)
+        raise TypeError(f"a YAML node of an unknown kind: {node!r}")
+
+    def _mapping(self, node: MappingNode, path: Path, depth: int) -> dict[str, object]:
+        data: dict[str, object] = {}
+        lines: dict[str, int] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, ScalarNode):
+                self._note(key_node, path, "a key must be plain text")
+                continue
+            key = key_node.value
+            if key in lines:
+                self._note(
+                    key_node, path, f"duplicate key {key!r} (first in line {lines[key]})"
+                )
+                continue
+            lines[key] = key_node.start_mark.line + 1
+            data[key] = self._build(value_node, (*path, key), depth + 1)
+        return data
+
+    def _scalar(self, node: ScalarNode, path: Path) -> object:
+        text = node.value
+        kind = node.tag.removeprefix(_CORE)
+        try:
+            match kind:
+                case "str":
+                    return text
+                case "null":
+                    return None
+                case "bool":
+                    return {"true": True, "false": False}[text.lower()]
+                case "int":
+                    return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+                case "float":
+                    return float(text.replace(".inf", "inf").replace(".nan", "nan"))
+        except (ValueError, KeyError):
+            self._note(node, path, f"{_short(text)} is not a value of type {kind}")
+            return None
+        self._check_tag(node, "str", path)
+        return text
+
+    def _check_tag(self, node: Node, kind: str, path: Path) -> None:
+        if node.tag != _CORE + kind:
+            tag = node.tag.replace(_CORE, "!!")
+            self._note(node, path, f"tag {_short(tag)} is not known in a topology")
+
+    def _note(self, node: Node, path: Path, message: str) -> None:
+        line, column = node.start_mark.line + 1, node.start_mark.column + 1
+        self.problems.append(Problem(self.file, line, column, dotted(path), message))
+
+    def _fail(self, mark: Any, message: str) -> NoReturn:
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        problem = Problem(self.file, line, column, "", message)
+        raise TopologyError(sorted({*self.problems, problem}))
+
+
+def decode(octets: bytes, file: str) -> str:
+    """Turn the octets of a file into text.
+
+    Raises TopologyError for too large a file, for anything but UTF-8, and for control characters.
+    """
+    if len(octets) > MAX_OCTETS:
+        _refuse(file, "", f"the file is larger than {MAX_OCTETS // 2**20} MiB")
+    try:
+        text = octets.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = octets[: error.start].decode("utf-8", "replace")
+        _refuse(file, before, f"not UTF-8 text (octet 0x{octets[error.start]:02x})")
+    unprintable = _UNPRINTABLE.search(text)
+    if unprintable:
+        code = ord(unprintable.group())
+        _refuse(file, text[: unprintable.start()], f"not a text file (character U+{code:04X})")
+    return text
+
+
+def dotted(path: Sequence[str | int]) -> str:
+    """Write a path as people read it: `topology.links[2].delay`."""
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        else:
+            text += f".{step}" if text else step
+    return text
+
+
+def _refuse(file: str, before: str, message: str) -> NoReturn:
+    line = before.count("\n") + 1
+    column = len(before) - (before.rfind("\n") + 1) + 1
+    raise TopologyError([Problem(file, line, column, "", message)])
+
+
+def _child(node: Node, step: str | int) -> tuple[Node, Node] | None:
+    if isinstance(node, MappingNode):
+        for key_node, value_node in node.value:
+            if key_node.value == step:
+                return key_node, value_node
+    elif isinstance(node, SequenceNode) and isinstance(step, int) and step < len(node.value):
+        return node.value[step], node.value[step]
+    return None
+
+
+def _syntax(error: yaml.MarkedYAMLError) -> str:
+    if isinstance(error, _TooDeep):
+        return str(error.problem)
+    if error.context == "expected a single document in the stream":
+        return "a topology file holds one document; a second one ('---') starts here"
+    where = f" {error.context}" if error.context else ""
+    return f"not YAML: {error.problem}{where}"
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:37] + "...")
