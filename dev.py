@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -38,7 +39,7 @@ Install it and run the same command again:
   Debian, Ubuntu:  sudo apt-get install python3-pip
   Fedora:          sudo dnf install python3-pip"""
 NO_NETWORK = """dev.py: the package index cannot be reached (the end of pip's output is above).
-The first use downloads about 30 MB. Check the network, or name your index or proxy in pip's
+The first use downloads about 50 MB. Check the network, or name your index or proxy in pip's
 own configuration (pip.conf, PIP_INDEX_URL, HTTPS_PROXY), and run the same command again."""
 NO_INSTALL = """dev.py: the environment could not be made (the end of pip's output is above).
 Run the same command again; it starts over."""
@@ -106,6 +107,7 @@ def make_environment() -> None:
     pip = [sys.executable, "-m", "pip"]
     if subprocess.run([*pip, "--version"], capture_output=True, check=False).returncode:
         sys.exit(NO_PIP.format(python=sys.executable))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that pip ends with us
     began = time.monotonic()
     update = read_stamp()[0] == wanted_stamp()[0]
     STAMP.unlink(missing_ok=True)
@@ -122,21 +124,32 @@ def make_environment() -> None:
 
 
 def pip_install(command: list[str], what: str) -> None:
-    """Run one pip command quietly; exit with the end of its output and advice if it fails."""
+    """Run one pip command quietly; exit with the end of its output and advice if it fails.
+
+    pip starts itself once more inside .venv, so an interruption ends its whole group: nothing
+    may go on writing there once we have given the lock back.
+    """
     say(f"installing {what}")
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    done = subprocess.run(
+    process = subprocess.Popen(
         command,
-        check=False,
         env=environment,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,
     )
-    if done.returncode:
-        print("\n".join(done.stdout.splitlines()[-12:]), file=sys.stderr)
+    try:
+        output, _ = process.communicate()
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
+    if process.returncode:
+        print("\n".join(output.splitlines()[-12:]), file=sys.stderr)
         signs = ("NewConnectionError", "Max retries", "No matching distribution", "Timeout")
-        sys.exit(NO_NETWORK if any(sign in done.stdout for sign in signs) else NO_INSTALL)
+        sys.exit(NO_NETWORK if any(sign in output for sign in signs) else NO_INSTALL)
 
 
 # --------------------------------------------------------------------------- the verbs

@@ -1,6 +1,6 @@
 """dev.py sets itself up: once, whole or not at all, and two at a time do not collide.
 
-It runs in a copy of its own, with a pip that only writes down what it was asked for.
+It runs in a copy of its own, by a Python whose pip only writes down what it was asked for.
 """
 
 import os
@@ -27,23 +27,21 @@ if "install" in sys.argv:
 
 
 class Copy:
-    """A checkout with nothing but dev.py and what it reads, beside a pip of our own."""
+    """A checkout with nothing but dev.py and what it reads."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, python: Path) -> None:
+        self._python = python
         self.root = folder / "checkout"
         self.venv = self.root / ".venv"
         self.root.mkdir()
         for name in ("dev.py", "requirements-dev.lock", "pyproject.toml"):
             shutil.copy(ROOT / name, self.root)
-        (folder / "pip").mkdir()
-        (folder / "pip" / "__init__.py").touch()
-        (folder / "pip" / "__main__.py").write_text(PIP)
         self._log = folder / "pip.log"
-        self._environment = os.environ | {"PYTHONPATH": str(folder), "PIP_LOG": str(self._log)}
+        self._environment = os.environ | {"PIP_LOG": str(self._log)}
 
     def start(self, verb: str = "bench", **environment: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, str(self.root / "dev.py"), verb],
+            [self._python, str(self.root / "dev.py"), verb],
             env=self._environment | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -60,9 +58,19 @@ class Copy:
         return self._log.read_text().splitlines() if self._log.exists() else []
 
 
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("python")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    pip = next(folder.glob("lib/python*/site-packages")) / "pip"
+    pip.mkdir()
+    (pip / "__main__.py").write_text(PIP)
+    return folder / "bin" / "python"
+
+
 @pytest.fixture
-def copy(tmp_path: Path) -> Copy:
-    return Copy(tmp_path)
+def copy(tmp_path: Path, python: Path) -> Copy:
+    return Copy(tmp_path, python)
 
 
 def test_first_use_makes_the_environment_and_then_runs_the_verb(copy: Copy):
@@ -149,7 +157,8 @@ def test_help_tells_every_verb_without_an_environment(copy: Copy):
 
 def test_the_lock_pins_every_dependency_with_hashes():
     lock = (ROOT / "requirements-dev.lock").read_text()
-    pinned = re.findall(r"^([a-z0-9.-]+)==\S+((?: \\\n +--hash=sha256:\w{64})+)$", lock, re.M)
+    entry = r"^([a-z0-9.-]+)==\S+((?: \\\n +--hash=sha256:\w{64})+)$"
+    pinned = re.findall(entry, lock, re.MULTILINE)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     named = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
     wanted = {re.split(r"[^\w-]", name)[0] for name in named}

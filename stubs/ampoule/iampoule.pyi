@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 from ampoule.child import AMPChild
@@ -7,6 +8,6 @@ from zope.interface import Interface
 
 class IStarter(Interface):
     def startAMPProcess(
-        ampChild: type[AMPChild], ampParent: type[amp.AMP] | None = None
+        ampChild: type[AMPChild], ampParent: Callable[[], amp.AMP] | None = None
     ) -> tuple[amp.AMP, Deferred[Any]]: ...
     def startPythonProcess(prot: Any, *args: str) -> tuple[amp.AMP, Deferred[Any]]: ...

@@ -1,4 +1,4 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from ampoule.child import AMPChild
@@ -43,7 +43,7 @@ class ProcessStarter:
     def startAMPProcess(
         self,
         ampChild: type[AMPChild],
-        ampParent: type[AMP] | None = None,
+        ampParent: Callable[[], AMP] | None = None,
         ampChildArgs: tuple[str, ...] = (),
     ) -> tuple[AMP, Deferred[Any]]: ...
     def startPythonProcess(self, prot: Any, *args: str) -> tuple[AMP, Deferred[Any]]: ...

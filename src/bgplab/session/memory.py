@@ -12,6 +12,7 @@ from collections import deque
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
+from bgplab.config import Level, PeerConfig, RouterConfig, SessionFlags, Timers
 from bgplab.errors import UpdateError
 from bgplab.session.effects import Close, Dial, Effect, Send
 from bgplab.session.session import Session
@@ -19,7 +20,20 @@ from bgplab.session.session import Session
 if TYPE_CHECKING:
     import random
 
-    from bgplab.config import PeerConfig, RouterConfig
+
+class Side(NamedTuple):
+    """One end's part of a peering; the defaults are those of the lab."""
+
+    asn: int
+    identifier: str
+    timers: Timers = Timers()
+    flags: SessionFlags = SessionFlags()
+    passive: bool = False
+    level: Level = Level.TRANSITIONS
+
+
+LEFT = Side(65001, "10.0.0.1")
+RIGHT = Side(65002, "10.0.0.2")  # the higher identifier
 
 
 class Arrival(NamedTuple):
@@ -124,6 +138,13 @@ class Wire:
         """Put an arrival behind the earlier ones of its connection."""
         self.pending.setdefault((side, arrival.connection), deque()).append(arrival)
 
+    def cut(self, side: int, connection: int) -> None:
+        """Let TCP fail: both ends learn of it, after what is under way to them."""
+        far = self.ends[side].far.pop(connection)
+        self.ends[1 - side].far.pop(far, None)
+        self._queue(side, Arrival("closed", connection))
+        self._queue(1 - side, Arrival("closed", far))
+
     def choices(self) -> list[tuple[int, int]]:
         """List the (end, connection) for which something is under way, oldest first."""
         return [key for key, arrivals in self.pending.items() if arrivals]
@@ -164,3 +185,33 @@ class Wire:
                 end.session.tick(self.now)
             self.settle()
         self.now = until
+
+
+def back_to_back(rng: random.Random, left: Side = LEFT, right: Side = RIGHT) -> Wire:
+    """Make two sessions that are configured for each other, "left" and "right", both Idle."""
+    return Wire(
+        make_end("left", left, "right", right, rng), make_end("right", right, "left", left, rng)
+    )
+
+
+def make_end(name: str, side: Side, peer: str, far: Side, rng: random.Random) -> End:
+    """Make the router `name` with its session to `peer`."""
+    local = RouterConfig(
+        name=name,
+        asn=side.asn,
+        identifier=side.identifier,
+        address="127.0.0.1",
+        port=1790,
+        next_hop=side.identifier,
+        level=side.level,
+    )
+    config = PeerConfig(
+        name=peer,
+        address="127.0.0.2",
+        port=1790,
+        asn=far.asn,
+        passive=side.passive,
+        timers=side.timers,
+        flags=side.flags,
+    )
+    return End(config, local, rng)

@@ -138,7 +138,7 @@ class Session:
     # What TCP reports
 
     def dialled(self, connection: int, epoch: int, now: float) -> None:
-        """Learn that the connection of a Dial is up (event 16)."""
+        """Learn that the connection of a Dial is up (event 16); one given up is closed."""
         if connection != self._attempt:
             self.emit(Close(connection))
             return
@@ -188,7 +188,7 @@ class Session:
 
     def _machine_of(self, connection: int) -> Machine | None:
         """Find the machine of a connection; None for one that is not ours any more."""
-        if self._primary.connection == connection:
+        if connection == self._primary.connection != 0:
             return self._primary
         if self._second is not None and self._second.connection == connection:
             return self._second
@@ -257,12 +257,12 @@ class Session:
             return
         machine.transmit(b"".join(messages), now)
         self.sent += len(messages)
-        self.updates_sent += len(messages)
         restart_keepalive(machine, now)
+        updates = [message for message in messages if message[HEADER_LENGTH - 1] == UPDATE]
+        self.updates_sent += len(updates)
         if self._records_updates:
-            for message in messages:
-                if message[HEADER_LENGTH - 1] == UPDATE:
-                    self.emit(UpdateSent(now, self.name, message[HEADER_LENGTH:]))
+            for message in updates:
+                self.emit(UpdateSent(now, self.name, message[HEADER_LENGTH:]))
 
     def deliver(self, body: bytes, now: float) -> None:
         """Hand an UPDATE to the router. Raises what the router raises."""

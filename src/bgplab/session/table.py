@@ -247,7 +247,7 @@ def compile_table(rows: list[Row]) -> tuple[tuple[tuple[Branch, ...], ...], ...]
     for state in State:
         for event in Event:
             guards = [guard for guard, _, _ in cells.get((state, event), ())]
-            if not guards or guards.index(always) != len(guards) - 1:
+            if always not in guards or guards.index(always) != len(guards) - 1:
                 raise ValueError(f"{state.label}, {event.label}: one `always` ends the cell")
     return tuple(((), *(tuple(cells[state, event]) for event in Event)) for state in State)
 

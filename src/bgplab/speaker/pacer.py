@@ -2,16 +2,18 @@
 
 At scale it is messages that cost, not prefixes, and a route sent too early is often replaced at
 once. `off` decides at the end of the reactor turn; a number waits that many seconds after the first
-change; `auto` does the first in a calm router, and waits, up to a bound, while changes keep coming
-or the process runs late. Waiting reorders nothing: it only lets later news replace earlier news.
+change; `auto` does the first in a calm router, and in a busy one waits in proportion to how late
+its own wake-ups come, up to a bound: lateness is how a crowd of processes shows that it has more
+work than processors. Waiting reorders nothing: it only lets later news replace earlier news.
 """
 
 from __future__ import annotations
 
-FIRST = 0.005  # seconds: the shortest wait worth a wake-up
-BOUND = 0.3  # seconds: the longest wait of `auto`
-CALM = 4.0  # a pause of so many waits ends a busy period
-LATE = 3.0  # wait this many times the lateness of the last wake-up
+FIRST = 0.005  # seconds between two decisions of a busy router; short, but long enough to be late
+BOUND = 0.5  # seconds: the longest wait of `auto`
+CALM = 0.1  # seconds without a decision after which a router is calm again
+LATE = 4.0  # wait this many times the lateness of wake-ups
+DECAY = 0.7  # of the wait that remains when a wake-up was punctual
 
 
 class Pacer:
@@ -22,7 +24,7 @@ class Pacer:
     def __init__(self, mode: str | float) -> None:
         self.mode = mode
         self.longest = 0.0 if isinstance(mode, str) else mode
-        self._wait = 0.0
+        self._wait = FIRST
         self._last = float("-inf")
 
     def due(self, now: float) -> float:
@@ -31,17 +33,14 @@ class Pacer:
             return now
         if self.mode != "auto":
             return now + float(self.mode)
-        if now - self._last > CALM * max(self._wait, FIRST):
-            self._wait = 0.0
+        if now - self._last > CALM + self._wait:
+            self._wait = FIRST
             return now
-        wait = self._wait = min(max(2 * self._wait, FIRST), BOUND)
-        self.longest = max(self.longest, wait)
-        return max(now, self._last + wait)
+        self.longest = max(self.longest, self._wait)
+        return max(now, self._last + self._wait)
 
     def decided(self, now: float, due: float) -> None:
         """Note that a decision took place now that was due at `due`."""
         self._last = now
         if self.mode == "auto":
-            late = now - due
-            if late > FIRST:
-                self._wait = min(max(self._wait, LATE * late), BOUND)
+            self._wait = min(max(FIRST, DECAY * self._wait, LATE * (now - due)), BOUND)

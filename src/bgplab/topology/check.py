@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from bgplab.topology.document import Document, Path
 from bgplab.topology.fields import Model
 from bgplab.topology.generate import Generated
-from bgplab.topology.model import Defaults, File, Group, Link, Node
+from bgplab.topology.model import Defaults, File, Group, Lab, Link, Node
 from bgplab.topology.units import brief
 
 SUGGEST_LIMIT = 2_000  # names beyond which we look for no likeness: it costs more than it helps
@@ -105,8 +105,10 @@ def _salvage(data: Mapping[str, object], *, single: bool) -> Parts:
     items = given if isinstance(given, list) else [given]
     sound = [_sound_generator(item) for item in items]
     parts.generate = [(_generate_path(i, single=single), g) for i, g in enumerate(sound) if g]
-    parts.complete = isinstance(lab.get("nodes", {}), dict) and len(sound) == len(
-        parts.generate
+    parts.complete = (
+        bool(lab)
+        and isinstance(lab.get("nodes", {}), dict)
+        and len(sound) == len(parts.generate)
     )
     return parts
 
@@ -139,7 +141,10 @@ def _report(document: Document, fault: Any) -> None:
     kind = fault["type"]
     if kind == "extra_forbidden":
         key = str(path[-1])
-        hint = suggest(key, _known(document, path))
+        if len(path) == 1 and key in Lab.model_fields:
+            hint = "; it belongs under 'topology'"
+        else:
+            hint = suggest(key, _known(document, path))
         document.report(path, f"unknown key {key!r}{hint}", key=True)
     elif kind in ("missing", "union_tag_not_found"):
         key = missing if kind == "missing" else "model"
@@ -160,13 +165,10 @@ def _real_path(data: object, loc: Path) -> tuple[Path, str]:
     """
     path: list[str | int] = []
     for step in loc:
-        if isinstance(data, dict) and step in data:
-            data = data[step]
-        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
-            data = data[step]
-        else:
-            continue
-        path.append(step)
+        known = range(len(data)) if isinstance(data, list) else data
+        if isinstance(known, dict | range) and step in known:
+            data = data[step]  # type: ignore[index]  # a mapping or a list, as just seen
+            path.append(step)
     return tuple(path), str(loc[-1])
 
 
@@ -195,7 +197,10 @@ def known_keys(schema: Mapping[str, Any], data: object, path: Path) -> list[str]
 def _below(spot: Mapping[str, Any], step: str | int) -> object:
     if isinstance(step, int):
         return spot.get("items")
-    return spot.get("properties", {}).get(step, spot.get("additionalProperties"))
+    known = spot.get("properties", {})
+    named = {key: item for key, item in spot.get("patternProperties", {}).items() if item}
+    others = next(iter(named.values()), spot.get("additionalProperties"))
+    return known.get(step, others)
 
 
 def _options(schema: Mapping[str, Any], spot: Any) -> list[dict[str, Any]]:

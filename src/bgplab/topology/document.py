@@ -14,9 +14,12 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from bgplab.errors import Problem, TopologyError
+from bgplab.topology.units import brief
 
 MAX_OCTETS = 8 * 1024 * 1024
 MAX_DEPTH = 32
+MAX_VALUES = 1_000_000
+MAX_PROBLEMS = 100  # mistakes that one look at a file may tell
 MAX_ALIASED = 100_000  # values that aliases may repeat, in all
 
 Path = tuple[str | int, ...]
@@ -38,8 +41,8 @@ _UNPRINTABLE = re.compile(
 )
 
 
-class _TooDeep(yaml.MarkedYAMLError):
-    """The document nests deeper than MAX_DEPTH."""
+class _TooMuch(yaml.MarkedYAMLError):
+    """The document nests deeper than MAX_DEPTH or has more than MAX_VALUES."""
 
 
 _BaseLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -50,13 +53,17 @@ class _Loader(_BaseLoader):  # type: ignore[misc]  # one of two classes, by what
 
     yaml_implicit_resolvers: ClassVar[dict[Any, Any]] = {}
     _depth = 0
+    _values = 0
 
     def descend_resolver(self, parent: Node | None, index: object) -> None:
-        """Count the depth: the composer calls this before each node, and recurses in C."""
+        """Count depth and values: the composer calls this before each node, and recurses in C."""
         self._depth += 1
+        self._values += 1
+        mark = parent.start_mark if parent else None
         if self._depth > MAX_DEPTH + 1:
-            mark = parent.start_mark if parent else None
-            raise _TooDeep(None, None, f"nested deeper than {MAX_DEPTH} levels", mark)
+            raise _TooMuch(None, None, f"nested deeper than {MAX_DEPTH} levels", mark)
+        if self._values > MAX_VALUES:
+            raise _TooMuch(None, None, f"more than {MAX_VALUES} values", mark)
 
     def ascend_resolver(self) -> None:
         """Count the depth back."""
@@ -76,6 +83,7 @@ class Document:
         self.problems: list[Problem] = []
         self._seen: set[int] = set()
         self._aliased = 0
+        self._unread: set[Path] = set()
         self._root = self._compose()
         self.data: object = self._build(self._root, (), 0)
 
@@ -95,9 +103,13 @@ class Document:
         return mark.line + 1, mark.column + 1
 
     def report(self, path: Sequence[str | int], message: str, *, key: bool = False) -> None:
-        """Note one mistake at the value (or key) that `path` leads to."""
-        line, column = self.locate(path, key=key)
-        self.problems.append(Problem(self.file, line, column, dotted(path), message))
+        """Note one mistake at the value (or key) that `path` leads to.
+
+        What could not be read has been noted already, and is not noted again.
+        """
+        if any(tuple(path[:length]) in self._unread for length in range(len(path) + 1)):
+            return
+        self._add(*self.locate(path, key=key), path, message)
 
     def raise_problems(self) -> None:
         """Raise TopologyError with every mistake noted so far, each once, in file order."""
@@ -124,7 +136,7 @@ class Document:
         if id(node) in self._seen:
             self._aliased += 1
             if self._aliased > MAX_ALIASED or depth > MAX_DEPTH:
-                self._fail(node.start_mark, "aliases (*name) repeat more than the limit allows")
+                self._fail(node.start_mark, f"aliases stand for more than {MAX_ALIASED} values")
         self._seen.add(id(node))
         if isinstance(node, ScalarNode):
             return self._scalar(node, path)
@@ -171,7 +183,8 @@ class Document:
                 case "float":
                     return float(text.replace(".inf", "inf").replace(".nan", "nan"))
         except (ValueError, KeyError):
-            self._note(node, path, f"{_short(text)} is not a value of type {kind}")
+            self._unread.add(path)
+            self._note(node, path, f"{brief(text)} is not a value of type {kind}")
             return None
         self._check_tag(node, "str", path)
         return text
@@ -179,11 +192,16 @@ class Document:
     def _check_tag(self, node: Node, kind: str, path: Path) -> None:
         if node.tag != _CORE + kind:
             tag = node.tag.replace(_CORE, "!!")
-            self._note(node, path, f"tag {_short(tag)} is not known in a topology")
+            self._unread.add(path)
+            self._note(node, path, f"tag {brief(tag)} is not known in a topology")
 
     def _note(self, node: Node, path: Path, message: str) -> None:
-        line, column = node.start_mark.line + 1, node.start_mark.column + 1
+        self._add(node.start_mark.line + 1, node.start_mark.column + 1, path, message)
+
+    def _add(self, line: int, column: int, path: Sequence[str | int], message: str) -> None:
         self.problems.append(Problem(self.file, line, column, dotted(path), message))
+        if len(self.problems) >= MAX_PROBLEMS:
+            self.raise_problems()
 
     def _fail(self, mark: Any, message: str) -> NoReturn:
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -194,7 +212,7 @@ class Document:
 def decode(octets: bytes, file: str) -> str:
     """Turn the octets of a file into text.
 
-    Raises TopologyError for too large a file, for anything but UTF-8, and for control characters.
+    Raises TopologyError for too large a file, anything but UTF-8, and control characters.
     """
     if len(octets) > MAX_OCTETS:
         _refuse(file, "", f"the file is larger than {MAX_OCTETS // 2**20} MiB")
@@ -238,13 +256,12 @@ def _child(node: Node, step: str | int) -> tuple[Node, Node] | None:
 
 
 def _syntax(error: yaml.MarkedYAMLError) -> str:
-    if isinstance(error, _TooDeep):
+    if isinstance(error, _TooMuch):
         return str(error.problem)
     if error.context == "expected a single document in the stream":
         return "a topology file holds one document; a second one ('---') starts here"
     where = f" {error.context}" if error.context else ""
-    return f"not YAML: {error.problem}{where}"
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= 40 else text[:37] + "...")
+    hint = ""
+    if "cannot start any token" in str(error.problem):
+        hint = "; indent with spaces, and quote text that begins with @ or `"
+    return f"not YAML: {error.problem}{where}{hint}"

@@ -29,7 +29,8 @@ from bgplab.topology.units import (
     parse_prefix,
 )
 
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"
+NAME_LENGTH = 63
+NAME_PATTERN = rf"^[A-Za-z0-9][A-Za-z0-9_.-]{{0,{NAME_LENGTH - 1}}}$"
 DURATION_PATTERN = r"^\d+(\.\d+)?\s*(us|ms|s|m|h)?$"
 _NAME = re.compile(NAME_PATTERN, re.ASCII)
 
@@ -42,11 +43,7 @@ class Model(BaseModel):
     """A mapping of known kebab-case keys; unknown ones are errors, `x-...` ones are notes."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        strict=True,
-        frozen=True,
-        alias_generator=_kebab,
-        ser_json_inf_nan="null",
+        extra="forbid", strict=True, frozen=True, alias_generator=_kebab, defer_build=True
     )
 
     @model_validator(mode="before")
@@ -97,7 +94,7 @@ def parse_endpoints(value: object) -> str | list[str]:
 
     Raises ValueError for anything else.
     """
-    if isinstance(value, str) and "-" in value:
+    if isinstance(value, str) and "-" in value and len(value) <= 2 * NAME_LENGTH + 3:
         return value
     if not isinstance(value, list) or len(value) != 2:
         raise ValueError(f"expected two routers, as r1-r2 or [r1, r2], not {brief(value)}")

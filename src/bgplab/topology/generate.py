@@ -140,7 +140,7 @@ class Tree(Sized):
 
 
 class FatTree(Generated):
-    """A k-ary fat-tree (Clos) of switches: (k/2)^2 core, then pod by pod k/2 upper, k/2 edge."""
+    """A k-ary fat-tree (Clos): (k/2)^2 core switches, then k pods of k/2 upper, k/2 edge."""
 
     model: Literal["fat-tree"]
     k: Annotated[int, Field(ge=2, le=64, multiple_of=2)] = Field(
@@ -153,7 +153,7 @@ class FatTree(Generated):
         return 5 * self.k * self.k // 4
 
     def edges(self) -> list[Edge]:
-        """Link upper switch number j of each pod to core group j, and to all edges of the pod."""
+        """Link upper switch j of each pod to core group j and to all edges of the pod."""
         half = self.k // 2
         links = []
         for pod in range(self.k):

@@ -31,7 +31,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One link between routers `a` and `b`; pairs hold the value of direction a to b, then b to a.
+    """One link between routers `a` and `b`; pairs hold the value from a to b, then b to a.
 
     `timers` are those of the session as a sees it, then as b does. `passive` is the name of the
     end that only listens, or "" where both dial.

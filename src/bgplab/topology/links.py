@@ -24,7 +24,7 @@ class LinkResolver:
         self._parts = parts
         self._document = document
         self._routers = routers
-        self._lines: dict[frozenset[str], int] = {}
+        self._first: dict[frozenset[str], Path] = {}
         links = parts.defaults.links
         self._delay = (links.delay, links.delay)
         self._jitter = (links.jitter, links.jitter)
@@ -94,8 +94,8 @@ class LinkResolver:
 
     def _is_new(self, path: Path, ends: Ends, generated: set[frozenset[str]]) -> bool:
         pair = frozenset(ends)
-        if pair in self._lines:
-            first = self._lines[pair]
+        if pair in self._first:
+            first = self._document.locate(self._first[pair])[0]
             self._report(
                 path, f"second link of {ends[0]} and {ends[1]} (first in line {first})"
             )
@@ -103,7 +103,7 @@ class LinkResolver:
         if pair in generated:
             self._report(path, f"'generate' links {ends[0]} and {ends[1]} already")
             return False
-        self._lines[pair] = self._document.locate(path)[0] if self._parts.links else 0
+        self._first[pair] = path
         return True
 
     def _link(self, path: Path, model: LinkModel, ends: Ends) -> Link:

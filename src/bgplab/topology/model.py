@@ -53,8 +53,8 @@ class Timers(Model):
     )
     keepalive: Duration | None = Field(
         default=None,
-        description="Interval of KEEPALIVE messages, less than hold. Lab and RFC 4271: a third of "
-        "the negotiated hold time.",
+        description="Interval of KEEPALIVE messages, less than hold. Lab and RFC 4271: a third "
+        "of the negotiated hold time.",
     )
     connect_retry: Duration = Field(
         default=5.0, description="ConnectRetryTime. Lab: 5s (RFC 4271: 120s)."
@@ -130,8 +130,8 @@ class Flags(Model):
     )
     allow_automatic_start: bool = Field(
         default=True,
-        description="AllowAutomaticStart: a session that fell starts again. Lab: true (optional "
-        "in RFC 4271).",
+        description="AllowAutomaticStart: a session that fell starts again. Lab: true "
+        "(optional in RFC 4271).",
     )
     allow_automatic_stop: bool = Field(
         default=True,
@@ -140,18 +140,18 @@ class Flags(Model):
     )
     damp_peer_oscillations: bool = Field(
         default=True,
-        description="DampPeerOscillations: wait longer in Idle after each failure in a row. Lab: "
-        "true (optional in RFC 4271).",
+        description="DampPeerOscillations: wait longer in Idle after each failure in a row. "
+        "Lab: true (optional in RFC 4271).",
     )
     send_notification_without_open: bool = Field(
         default=False,
-        description="SendNOTIFICATIONwithoutOPEN: send a NOTIFICATION even before an OPEN. Lab: "
-        "false (optional in RFC 4271).",
+        description="SendNOTIFICATIONwithoutOPEN: send a NOTIFICATION even before an OPEN. "
+        "Lab: false (optional in RFC 4271).",
     )
     collision_detect_established_state: bool = Field(
         default=False,
-        description="CollisionDetectEstablishedState: compare identifiers also when a session is "
-        "Established. Lab: false (optional in RFC 4271).",
+        description="CollisionDetectEstablishedState: compare identifiers also when a session "
+        "is Established. Lab: false (optional in RFC 4271).",
     )
     connect_fail_next: Literal["idle", "active"] = Field(
         default="idle",
@@ -166,12 +166,12 @@ class Flags(Model):
 
 
 class Settings(Model):
-    """What defaults, groups and nodes may all say; a node counts over its group, over defaults."""
+    """What defaults, groups and nodes may all say, in rising order of precedence."""
 
     asn: Asn = Field(
         default=0,
-        description="AS number. Left out, each router gets an AS of its own: 65001 on, then the "
-        "private 4-octet ones from 4200000000.",
+        description="AS number. Left out, each router gets an AS of its own: 65001 on, then "
+        "the private 4-octet ones from 4200000000.",
     )
     originate: Originate = Field(
         default=0,
@@ -179,9 +179,11 @@ class Settings(Model):
         "/24s (10.0.0.0/24 on). Routers by hand: none; generated ones: 1.",
     )
     timers: Timers = Field(
-        default=Timers(), description="Timers of all sessions of the router."
+        default=Timers.model_construct(), description="Timers of all sessions of the router."
     )
-    flags: Flags = Field(default=Flags(), description="Switches of the router's behaviour.")
+    flags: Flags = Field(
+        default=Flags.model_construct(), description="Switches of the router's behaviour."
+    )
 
 
 class LinkDefaults(Model):
@@ -199,7 +201,8 @@ class Defaults(Settings):
     """What holds for every router and link that does not say otherwise."""
 
     links: LinkDefaults = Field(
-        default=LinkDefaults(), description="What holds for every link, generated ones too."
+        default=LinkDefaults.model_construct(),
+        description="What holds for every link, generated ones too.",
     )
 
 
@@ -229,7 +232,8 @@ class Link(Model):
     """One link; `r1-r2` or `[r1, r2]` for short."""
 
     endpoints: Endpoints = Field(
-        description="The two routers, as [r1, r2] or r1-r2. The first dials, the second listens."
+        description="The two routers, as [r1, r2] or r1-r2. The first dials, the second "
+        "listens."
     )
     delay: PerEnd = Field(
         default=0.0,
@@ -245,7 +249,7 @@ class Link(Model):
         Annotated[Timers, Tag("<one>")] | Annotated[dict[str, Timers], Tag("<map>")],
         Discriminator(_timers_kind),
     ] = Field(
-        default=Timers(),
+        default=Timers.model_construct(),
         description="Timers of this session, over those of the routers: for both ends, or for "
         "each, such as {r1: {hold: 9s}}.",
     )
@@ -268,7 +272,9 @@ class Link(Model):
 class Lab(Model):
     """The routers and how they are linked."""
 
-    defaults: Defaults = Field(default=Defaults(), description="What holds for every router.")
+    defaults: Defaults = Field(
+        default=Defaults.model_construct(), description="What holds for every router."
+    )
     groups: dict[Name, Group] = Field(
         default={}, description="Settings by group name; a node takes them with `group: NAME`."
     )
@@ -290,8 +296,8 @@ class Lab(Model):
     ibgp: Literal["mesh", "links", "none"] = Field(
         default="mesh",
         description="iBGP sessions inside each AS: mesh (among all routers that its links "
-        "connect; of two without a link the later in the file listens), links (one on each link) "
-        "or none.",
+        "connect; of two without a link the later in the file listens), links (one on each "
+        "link) or none.",
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bgplab.config import Level, PeerConfig, RouterConfig, Timers
 from bgplab.errors import UsageError
@@ -98,9 +98,15 @@ class _Planner:
         """
         for a, b, there, back in self._igp.pairs():
             link = by_pair.get(frozenset((a, b)), Link(a, b, passive=b))
-            turned = link if link.a == a else _turn(link)
             self._session(
-                replace(turned, delay=(there[1], back[1]), jitter=(there[2], back[2]))
+                Link(
+                    a,
+                    b,
+                    passive=link.passive,
+                    delay=(there[1], back[1]),
+                    jitter=(there[2], back[2]),
+                    timers=link.timers if link.a == a else link.timers[::-1],
+                )
             )
 
     def _session(self, link: Link) -> None:
@@ -154,14 +160,3 @@ def session_timers(settings: TimerSettings, *, internal: bool) -> Timers:
     if mrai is not None:
         chosen["mrai"] = mrai
     return Timers(**chosen)  # type: ignore[arg-type]  # keys and types are those of the model
-
-
-def _turn(link: Link) -> Link:
-    return replace(
-        link,
-        a=link.b,
-        b=link.a,
-        delay=link.delay[::-1],
-        jitter=link.jitter[::-1],
-        timers=link.timers[::-1],
-    )

@@ -7,9 +7,10 @@ sessions, until nothing changes. Tests and reports lay a real run against it.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from bgplab.config import PeerConfig, RouterConfig
+from bgplab.config import RouterConfig
 from bgplab.topology.plan import Plan
 
 
@@ -24,75 +25,92 @@ class _Route(NamedTuple):
     next_hop: str
 
 
+class _Speaker:
+    """One router of the model: its peers, and what it hears and uses for one prefix."""
+
+    def __init__(self, config: RouterConfig) -> None:
+        self.config = config
+        self.identifier = tuple(int(part) for part in config.identifier.split("."))
+        self.own = _Route(0, False, 0.0, (), (), config.next_hop)
+        self.peers: list[_Speaker] = []
+        self.external: list[_Speaker] = []
+        self.heard: dict[str, _Route] = {}
+        self.best: _Route | None = None
+        self.told_inside = False
+
+    def audience(self) -> list[_Speaker]:
+        """Return the peers that a change of the best route may concern."""
+        internal = self.best is not None and self.best.internal
+        if internal and not self.told_inside:
+            return self.external
+        self.told_inside = not internal
+        return self.peers
+
+    def take(self, sender: _Speaker) -> bool:
+        """Take in what `sender` now announces; tell if the best route changed."""
+        route = self._accept(sender)
+        if route is None:
+            self.heard.pop(sender.config.name, None)
+        else:
+            self.heard[sender.config.name] = route
+        if self.best is self.own:
+            return False
+        old, self.best = self.best, min(self.heard.values(), default=None)
+        return old != self.best
+
+    def _accept(self, sender: _Speaker) -> _Route | None:
+        route = sender.best
+        if route is None:
+            return None
+        internal = sender.config.asn == self.config.asn
+        path, hop = route.path, route.next_hop
+        if internal and route.internal:  # section 9.2: not from iBGP to iBGP
+            return None
+        if not internal:
+            path, hop = (sender.config.asn, *path), sender.config.next_hop
+        if self.config.asn in path:  # section 9.1.2: AS loop
+            return None
+        cost = self.config.igp.get(hop)
+        if cost is None:  # section 9.1.2.1: NEXT_HOP not resolvable
+            return None
+        return _Route(len(path), internal, cost, sender.identifier, path, hop)
+
+
 def expected_routes(plan: Plan) -> dict[str, tuple[str, ...]]:
     """Map each router to the prefixes it must hold in the end, own ones included, sorted.
 
     Raises RuntimeError where routers would change their minds for ever.
     """
+    speakers = {router.name: _Speaker(router) for router in plan.routers}
+    for speaker in speakers.values():
+        speaker.peers = [speakers[peer.name] for peer in speaker.config.peers]
+        speaker.external = [p for p in speaker.peers if p.config.asn != speaker.config.asn]
     origins: dict[str, list[str]] = {}
     for router in plan.routers:
         for prefix in router.originate:
             origins.setdefault(prefix, []).append(router.name)
-    routers = {router.name: router for router in plan.routers}
-    holders: dict[tuple[str, ...], list[str]] = {}
-    held: dict[str, list[str]] = {name: [] for name in routers}
+    groups: dict[tuple[str, ...], list[str]] = {}
     for prefix, names in origins.items():
-        key = tuple(names)
-        if key not in holders:
-            holders[key] = _spread(routers, key)
-        for name in holders[key]:
-            held[name].append(prefix)
+        groups.setdefault(tuple(names), []).append(prefix)
+    held: dict[str, list[str]] = {name: [] for name in speakers}
+    for group, prefixes in groups.items():
+        for name in _spread(speakers, group):
+            held[name] += prefixes
     return {name: tuple(sorted(prefixes)) for name, prefixes in held.items()}
 
 
-def _spread(routers: dict[str, RouterConfig], origins: tuple[str, ...]) -> list[str]:
+def _spread(speakers: Mapping[str, _Speaker], origins: tuple[str, ...]) -> list[str]:
     """Let one prefix travel from its origins; return the routers that end up with it."""
-    best: dict[str, _Route] = {
-        name: _Route(0, False, 0.0, (), (), routers[name].next_hop) for name in origins
-    }
-    queue = deque(peer.name for name in origins for peer in routers[name].peers)
-    waiting = dict.fromkeys(queue)
-    turns = 100 * len(routers) + 1_000
+    for name, speaker in speakers.items():
+        speaker.heard.clear()
+        speaker.best = speaker.own if name in origins else None
+        speaker.told_inside = False
+    queue = deque(speakers[name] for name in origins)
+    turns = 100 * len(speakers) + 1_000
     while queue:
         turns -= 1
         if not turns:
             raise RuntimeError(f"the routes of {', '.join(origins)} never settle")
-        name = queue.popleft()
-        waiting.pop(name, None)
-        if name in origins:
-            continue
-        router = routers[name]
-        heard = [_heard(router, peer, routers[peer.name], best) for peer in router.peers]
-        chosen = min((route for route in heard if route), default=None)
-        if chosen == best.get(name):
-            continue
-        if chosen:
-            best[name] = chosen
-        else:
-            del best[name]
-        fresh = [peer.name for peer in router.peers if peer.name not in waiting]
-        queue.extend(fresh)
-        waiting |= dict.fromkeys(fresh)
-    return [name for name in routers if name in best]
-
-
-def _heard(
-    router: RouterConfig, peer: PeerConfig, sender: RouterConfig, best: dict[str, _Route]
-) -> _Route | None:
-    """Return the sender's route as `router` takes it in, or None where it does not get it."""
-    route = best.get(sender.name)
-    if route is None:
-        return None
-    identifier = tuple(int(part) for part in sender.identifier.split("."))
-    if peer.asn != router.asn:
-        path, hop = (sender.asn, *route.path), sender.next_hop
-        if router.asn in path:  # section 9.1.2: AS loop
-            return None
-    else:
-        if route.internal:  # section 9.2.1: not from iBGP to iBGP
-            return None
-        path, hop = route.path, route.next_hop
-    cost = router.igp.get(hop)
-    if cost is None:  # section 9.1.2.1: NEXT_HOP not resolvable
-        return None
-    return _Route(len(path), peer.asn == router.asn, cost, identifier, path, hop)
+        speaker = queue.popleft()
+        queue += [peer for peer in speaker.audience() if peer.take(speaker)]
+    return [name for name, speaker in speakers.items() if speaker.best]

@@ -30,7 +30,8 @@ def schema() -> dict[str, Any]:
         ],
     }
     lab = definitions["Lab"]["properties"]
-    lab["nodes"]["additionalProperties"] = _or(lab["nodes"]["additionalProperties"], "null")
+    for pattern, node in lab["nodes"]["patternProperties"].items():
+        lab["nodes"]["patternProperties"][pattern] = {"anyOf": [node, {"type": "null"}]}
     one = lab["generate"]["items"]
     lab["generate"] = {
         "description": lab["generate"]["description"],
@@ -49,10 +50,6 @@ def schema_text() -> str:
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
 
-def _or(item: dict[str, Any], kind: str) -> dict[str, Any]:
-    return {"anyOf": [item, {"type": kind}]}
-
-
 def _mend(item: Any, key: str = "") -> Any:
     """Bring what pydantic writes to draft-07, and leave out what only its models mean."""
     if isinstance(item, list):
@@ -61,6 +58,8 @@ def _mend(item: Any, key: str = "") -> Any:
         return item
     if item.get("type") == "object" and item.get("additionalProperties") is False:
         item = {**item, "patternProperties": {"^x-": {}}}
+    elif item.get("type") == "object" and "patternProperties" in item:
+        item = {**item, "additionalProperties": False}
     # Names of a mapping are not keywords: only their values are schemas.
     if key in ("properties", "definitions", "patternProperties"):
         return {name: _mend(_property(name, part)) for name, part in item.items()}

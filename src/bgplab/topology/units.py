@@ -55,17 +55,6 @@ def _seconds(value: object) -> float | None:
     return None
 
 
-def format_duration(seconds: float) -> str:
-    """Write seconds in the largest unit that keeps them a whole number, such as `10ms`."""
-    if seconds == 0:
-        return "0s"
-    for unit in ("h", "m", "s", "ms", "us"):
-        count = round(seconds / UNITS[unit], 6)
-        if count == int(count):
-            return f"{int(count)}{unit}"
-    return f"{seconds:.9f}".rstrip("0") + "s"
-
-
 def parse_hold(value: object) -> int:
     """Read a hold time: whole seconds, 0 or 3 to 65535 (RFC 4271 section 4.2).
 

@@ -7,12 +7,13 @@ import re
 from collections.abc import Mapping, Sequence
 
 from bgplab.topology.load import loads
-from bgplab.topology.units import format_duration
 
 SCHEMA = "bgplab.schema.json"
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*(?: [A-Za-z0-9_./-]+)*", re.ASCII)
-_PLAIN_NUMBERS = re.compile(r"\d+\.\d+\.\d+\.\d+(?:/\d+)?|\d+(?:\.\d+)?(?:us|ms|s|m|h)", re.ASCII)
+_PLAIN_NUMBERS = re.compile(
+    r"\d+\.\d+\.\d+\.\d+(?:/\d+)?|\d+(?:\.\d+)?(?:us|ms|s|m|h)", re.ASCII
+)
 # Words that some reader of YAML takes for something else than text.
 _WORDS = frozenset(("null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan", "inf"))
 
@@ -55,12 +56,14 @@ def write_generated(
     expand: bool = False,
     schema: str = SCHEMA,
 ) -> str:
-    """Write a topology file for a generator with `parameters`, such as {"model": "ring", "n": 5}.
+    """Write a topology file for the generator with `parameters`: {"model": "ring", "n": 5}.
 
     With `expand` the file lists the routers and links themselves, ready to be changed by hand.
     Raises TopologyError where the parameters are wrong.
     """
-    name = name or "-".join(str(parameters[key]) for key in ("model", "n", "k") if key in parameters)
+    name = name or "-".join(
+        str(parameters[key]) for key in ("model", "n", "k") if key in parameters
+    )
     head = _head(name, description, (), schema)
     text = "\n".join([*head, "topology:", f"  generate: {_flow(parameters)}"]) + "\n"
     topology = loads(text, "generate")
@@ -81,11 +84,6 @@ def quote(text: str) -> str:
     if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
         return text
     return json.dumps(text, ensure_ascii=False)
-
-
-def duration(seconds: float) -> str:
-    """Write seconds for a topology file, such as `10ms`."""
-    return format_duration(seconds)
 
 
 def _head(name: str, description: str, comments: Sequence[str], schema: str) -> list[str]:

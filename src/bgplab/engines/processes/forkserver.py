@@ -59,7 +59,7 @@ def main(descriptor: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     channel = socket.socket(fileno=descriptor)
-    _preload()
+    preload()
     gc.collect()
     gc.disable()
     gc.freeze()
@@ -67,19 +67,36 @@ def main(descriptor: int) -> None:
     os._exit(0)
 
 
-def _preload() -> None:
+class _LateReactor:
+    """Stands for the reactor of this process, whichever it will be, in modules that bind it early.
+
+    Importing ampoule binds `reactor` at once; in the fork server there is none yet, and each child
+    makes its own. Looking up an attribute finds the one that is installed by then.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        """Find an attribute of the real reactor; the import system's own names are not there."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        from twisted.internet import reactor
+
+        return getattr(reactor, name)
+
+
+def preload() -> None:
     """Import what routers need, so that children share it. No reactor may come in by this."""
     import twisted.internet.endpoints
     import twisted.internet.epollreactor
-    import twisted.internet.unix
-    import twisted.logger
-    import twisted.protocols.amp  # noqa: F401
+    import twisted.internet.unix  # noqa: F401
 
-    import bgplab.engines.processes.net.shell  # noqa: F401
-    from bgplab.engines.processes import commands  # noqa: F401
-
-    if "twisted.internet.reactor" in sys.modules:
+    reactor = "twisted.internet.reactor"
+    if reactor in sys.modules:
         raise RuntimeError("the fork server must not hold a reactor")
+    sys.modules[reactor] = _LateReactor()  # type: ignore[assignment]
+    try:
+        import bgplab.engines.processes.router  # noqa: F401
+    finally:
+        del sys.modules[reactor]
 
 
 class ForkServer:
