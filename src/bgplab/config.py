@@ -37,12 +37,12 @@ class Timers:
     mrai: float = 0.0  # RFC 4271: 30 (eBGP), 5 (iBGP)
     min_as_origination: float = 0.0  # RFC 4271: 15
     open_hold: float = 240.0  # the "large value" of section 8.2.2
-    send_hold: float | None = None  # RFC 9687; None: the greater of 480 s and twice the hold time
+    send_hold: float | None = None  # RFC 9687; None: max(480 s, twice the hold time)
 
 
 @dataclass(frozen=True, slots=True)
 class SessionFlags:
-    """Optional session attributes (RFC 4271 section 8.1) and choices where the RFC leaves gaps."""
+    """Optional session attributes (RFC 4271 section 8.1), and choices where it leaves gaps."""
 
     allow_automatic_start: bool = True
     allow_automatic_stop: bool = True
@@ -106,7 +106,7 @@ class RouterConfig:
 
     @classmethod
     def from_json(cls, text: str) -> RouterConfig:
-        """Read what `to_json` wrote. Raises ValueError, KeyError or TypeError for other text."""
+        """Read what `to_json` wrote. Raises ValueError, KeyError or TypeError for other."""
         data: dict[str, Any] = json.loads(text)
         data["peers"] = tuple(
             PeerConfig(

@@ -13,8 +13,8 @@ LabError                    exit code
     StoreError              4   the database of a run cannot be written or read
 
 A WireError never leaves a router: it becomes a NOTIFICATION. The exit codes are those of the
-command line: 0 pass, 1 a verdict or an expectation failed, 2 bad input, 3 run invalid, 4 the lab
-failed, 130 interrupted.
+command line: 0 pass, 1 a verdict or an expectation failed, 2 bad input, 3 run invalid, 4 the
+lab failed, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ class Problem:
 
     def __str__(self) -> str:
         """Render as `file:line:column: path: message`, the form that editors can jump to."""
-        where = f"{self.file}:{self.line}:{self.column}"
-        return f"{where}: {self.path}: {self.message}" if self.path else f"{where}: {self.message}"
+        what = f"{self.path}: {self.message}" if self.path else self.message
+        return f"{self.file}:{self.line}:{self.column}: {what}"
 
 
 class TopologyError(LabError):
-    """A topology file is wrong; `problems` holds every mistake that was found, in file order."""
+    """A topology file is wrong; `problems` holds every mistake found, in file order."""
 
     exit_code = EXIT_USAGE
 

@@ -50,7 +50,7 @@ class TimerFired(NamedTuple):
 
 
 class BestChanged(NamedTuple):
-    """The best route to a prefix changed; `peer` is None when there is none left, "" when own."""
+    """The best route to a prefix changed; `peer` is None if none is left, "" if it is own."""
 
     at: float
     prefix: bytes

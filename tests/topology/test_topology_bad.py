@@ -100,7 +100,19 @@ def as_yaml(value: object) -> str:
         return "{" + ", ".join(f"{key}: {as_yaml(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(as_yaml(item) for item in value) + "]"
-    return {None: "~"}.get(value, str(value))
+    return "~" if value is None else str(value)
+
+
+def test_mistakes_beyond_a_hundred_are_not_told():
+    links = "\n".join("    - r1-nobody" for _ in range(500))
+    problems = problems_in(f"topology:\n  nodes: {{r1: }}\n  links:\n{links}\n")
+    assert len(problems) == 100
+
+
+def test_link_of_a_million_hyphens_is_refused_at_once():
+    (problem,) = problems_in(f"topology: {{nodes: {{r1: }}, links: [{'-' * 1_000_000}a]}}")
+    assert problem.message.startswith("expected two routers, as r1-r2 or [r1, r2], not '---")
+    assert len(problem.message) < 120
 
 
 def problems_in(text: str) -> tuple[Problem, ...]:

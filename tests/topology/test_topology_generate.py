@@ -11,9 +11,9 @@ def made(parameters: str):
     return loads(f"topology: {{generate: {{{parameters}}}}}")
 
 
-def graph_of(parameters: str) -> networkx.Graph:
+def graph_of(parameters: str) -> "networkx.Graph[str]":
     topology = made(parameters)
-    graph = networkx.Graph()
+    graph: networkx.Graph[str] = networkx.Graph()
     graph.add_nodes_from(node.name for node in topology.nodes)
     graph.add_edges_from((link.a, link.b) for link in topology.links)
     assert graph.number_of_edges() == len(topology.links)

@@ -12,7 +12,7 @@ from bgplab.errors import EXIT_INTERRUPTED
 T = TypeVar("T")
 
 
-class Interrupted(Exception):  # noqa: N818 -- an event, not an error
+class Interrupted(Exception):
     """Ctrl-C or SIGTERM arrived; everything has been cleaned up."""
 
 

@@ -62,8 +62,14 @@ def lab_options(command: F) -> F:
 
     @wraps(command)
     def wrapped(
-        *args: Any, start: str, reactor: str, record: str, store: Path | None, seed: int,
-        port: int, **rest: Any,
+        *args: Any,
+        start: str,
+        reactor: str,
+        record: str,
+        store: Path | None,
+        seed: int,
+        port: int,
+        **rest: Any,
     ) -> Any:
         options = Options(
             start=start,

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from pathlib import Path
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from bgplab.cli.drive import Interrupted, drive
+from bgplab.cli.files import read_topology
 from bgplab.cli.options import lab_options
-from bgplab.cli.status import Status
+from bgplab.cli.output import count, duration, echo_json, style
+from bgplab.cli.status import Status, describe_death
 from bgplab.engines.processes.controller import Options, Run, prepare
-from bgplab.errors import EXIT_INTERRUPTED, StoreError
+from bgplab.errors import EXIT_INTERRUPTED
 
 if TYPE_CHECKING:
     from bgplab.engines.verdict import Report
 
-REFRESH = 0.2  # seconds between two lines of progress
+REFRESH = 0.2  # seconds between two looks at the progress
+LINES = 20  # of what is not settled; the rest is counted
+
+EPILOG = """Exit code: 0 converged, 1 not converged in time, 2 bad input, 3 the machine could
+not keep time, 4 the lab failed or lost a router, 130 interrupted. Every transition of every
+session is in the database that the report names: see `bgplab show`."""
 
 
-@click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.command(epilog=EPILOG)
+@click.argument("file", metavar="FILE")
 @lab_options
 @click.option(
     "--timeout",
@@ -30,22 +36,16 @@ REFRESH = 0.2  # seconds between two lines of progress
     default=120.0,
     show_default=True,
     metavar="SECONDS",
-    help="Give up when the network has not converged after this time.",
+    help="Give up when the network has not converged so long after the start.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Write the report as JSON.")
-def run(file: Path, options: Options, timeout: float, as_json: bool) -> None:
+def run(file: str, options: Options, timeout: float, as_json: bool) -> None:
     """Start the lab of a topology FILE, wait until it has converged, report and stop.
 
-    The report goes to standard output, progress to standard error. Every transition of every
-    session is in the database that the report names: see `bgplab show`.
-
-    Exit code: 0 converged, 1 not converged in time, 2 bad input, 3 the machine could not keep
-    time, 4 the lab failed or lost a router, 130 interrupted.
+    The report goes to standard output, progress to standard error.
     """
-    from bgplab.topology.load import load
-
-    topology = load(file)
-    prepared = prepare(topology, file.read_text(encoding="utf-8"), options)
+    topology = read_topology(file)
+    prepared = prepare(topology, topology.source, options)
     status = Status(sys.stderr)
     try:
         report = drive(
@@ -63,24 +63,22 @@ async def _run(
     reactor: Any, prepared: Run, timeout: float, status: Status, as_json: bool
 ) -> Report:
     """Run a lab to its report, and print that before the lab is taken down."""
-    from twisted.internet.defer import Deferred
     from twisted.internet.task import LoopingCall
 
-    failed: Deferred[None] = Deferred()
-    lab = prepared.open(reactor, lambda error: failed.errback(error))
-    lab.on_death = lambda death: status.line(
-        f"router {death.router} died: {death.status}" + (f"\n{death.log}" if death.log else "")
-    )
+    lab = prepared.open(reactor)
+    lab.on_death = lambda death: status.line(describe_death(death))
     progress = LoopingCall(lambda: status.progress(lab.progress()))
     progress.clock = reactor
     progress.start(REFRESH)
     try:
-        await lab.start()
-        verdict = await lab.until_converged(timeout)
+        verdict = await prepared.converge(timeout)
         status.progress(lab.progress())
         report = await prepared.report(verdict)
         status.done()
-        click.echo(json.dumps(report.to_dict(), indent=2) if as_json else _text(report))
+        if as_json:
+            echo_json(report.to_dict())
+        else:
+            click.echo("\n".join(_lines(report)))
         sys.stdout.flush()
         return report
     finally:
@@ -88,5 +86,46 @@ async def _run(
         await prepared.close()
 
 
-def _text(report: Report) -> str:
-    return str(report)
+def _lines(report: Report) -> Iterator[str]:
+    """Write a report for people, one fact a line, with the same fields as the JSON."""
+    seconds, late = report.seconds, report.fidelity.lateness
+    yield (
+        f"{report.name}: {count(report.routers, 'router')}, "
+        f"{count(report.sessions, 'session')}, one process each"
+    )
+    yield f"ready        {_at(seconds.ready)}  every router process runs"
+    yield f"established  {_at(seconds.established)}  every session is up"
+    if seconds.converged is not None:
+        word = style("converged", fg="green", bold=True)
+        yield f"{word}    {_at(seconds.converged)}  exact: the last route changed then"
+    else:
+        yield f"{style(report.verdict, fg='red', bold=True)}      not converged; not settled:"
+        yield from (f"  {reason}" for reason in report.unsettled[:LINES])
+        if len(report.unsettled) > LINES:
+            yield f"  and {len(report.unsettled) - LINES} more"
+    yield f"total        {_at(seconds.total)}"
+    yield (
+        f"routes       {report.routes} in all Loc-RIBs; updates {report.updates_sent} sent, "
+        f"{report.updates_received} received"
+    )
+    memory = report.memory_mb_per_router
+    yield f"cost         {report.cpu_seconds:.2f} CPU s" + (
+        "" if memory is None else f", {memory:.1f} MB per router (proportional)"
+    )
+    valid = style("VALID", fg="green") if report.fidelity.valid else style("INVALID", fg="red")
+    yield (
+        f"fidelity     {valid}: timers late by {duration(late.p50)} (median), "
+        f"{duration(late.p99)} (p99), {duration(late.max)} (max)"
+    )
+    yield from (f"             {reason}" for reason in report.fidelity.reasons)
+    if report.coalesced:
+        yield f"coalescing   changes were held together for up to {duration(report.coalesced)}"
+    if report.failures:
+        yield f"failures     {report.failures} callbacks failed: bgplab show errors"
+    yield from (f"died         {death.router}: {death.status}" for death in report.deaths)
+    yield f"store        {report.store}"
+
+
+def _at(seconds: float | None) -> str:
+    """Write a time since the start in a column of its own."""
+    return "       -" if seconds is None else f"{seconds:6.2f} s"

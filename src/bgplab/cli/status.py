@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from bgplab.engines.interface import Progress
+    from bgplab.engines.verdict import Death
 
 
 class Status:
-    """Writes progress to `stream`; on a terminal in place, elsewhere a line where it matters."""
+    """Writes progress to `stream`; on a terminal in place, elsewhere line by line."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -50,3 +51,9 @@ class Status:
     def _write(self, text: str) -> None:
         self._stream.write(text + "\n")
         self._stream.flush()
+
+
+def describe_death(death: Death) -> str:
+    """Say that a router died, and how its log ends."""
+    text = f"router {death.router} died: {death.status}"
+    return f"{text}\n{death.log.rstrip()}" if death.log else text

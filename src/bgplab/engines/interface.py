@@ -37,6 +37,18 @@ class Progress:
     established: int
 
 
+@dataclass(frozen=True, slots=True)
+class RouterState:
+    """One router as it is now; `pid` is 0 before it runs, and in engines without processes."""
+
+    name: str
+    asn: int
+    pid: int
+    alive: bool
+    up: int  # sessions that are Established
+    sessions: int
+
+
 class Lab(Protocol):
     """A lab of routers that exchange BGP messages."""
 

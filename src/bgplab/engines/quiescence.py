@@ -1,22 +1,24 @@
 """Exact detection that a network of routers has converged: nothing is under way anywhere.
 
-Every router counts, per session and epoch, the routing messages that it has sent to the peer and
-those that it has received and fully processed, and knows whether it is passive (nothing undecided,
-nothing held back by a timer that could still send). When it turns passive it reports its counts.
-The network has converged when
+Every router counts, per session and epoch, the routing messages that it has sent to the peer
+and those that it has received and fully processed, and knows whether it is passive (nothing
+undecided, nothing held back by a timer that could still send). When it turns passive it reports
+its counts. The network has converged when
 
   - every live router's last report stands, and no act has been sent to it since,
-  - every session that is expected up is Established in both reports, with one epoch, and what one
+  - every session that is expected up is Established in both reports, with one epoch, and what
+  one
     end has sent is what the other has received, in both directions,
   - no live router still believes in a session to a dead one or over a session kept down, and
   - a second wave finds every router still where its report left it.
 
 TCP keeps order, so equal counts on every channel make the reports one consistent cut: the first
-router to wake after its report would need a message that was sent before the sender's report and
-counted there, yet not received (F. Mattern, Algorithms for distributed termination detection,
-Distributed Computing 2, 1987: the vector method, and the four-counter method for the second wave).
-The second wave also finds a router that cannot answer: stopped, starved, or dead and not yet known
-to be. Messages lost with a session are counted in an epoch that died with it, at both ends.
+router to wake after its report would need a message that was sent before the sender's report
+and counted there, yet not received (F. Mattern, Algorithms for distributed termination
+detection, Distributed Computing 2, 1987: the vector method, and the four-counter method for the
+second wave). The second wave also finds a router that cannot answer: stopped, starved, or dead
+and not yet known to be. Messages lost with a session are counted in an epoch that died with it,
+at both ends.
 
 Pure: fed with reports, asked for the state of affairs. Never reads a clock.
 """
@@ -63,7 +65,7 @@ class Detector:
             self._judge(pair)
 
     def report(self, router: str, quiet: Quiet) -> None:
-        """Take the report of a router that turned passive; sessions that it leaves out stand."""
+        """Take the report of a router that turned passive; sessions left out of it stand."""
         self._activity[router] = quiet.activity
         self.last_change = max(self.last_change, quiet.last_change)
         for peer, state, epoch, sent, received in quiet.sessions:
@@ -78,8 +80,15 @@ class Detector:
             self._active[router] = float("inf")
 
     def disturbed(self, router: str, activity: int) -> None:
-        """Note that the act was carried out; the report must not be older than `activity`."""
-        if self._active.get(router) == float("inf"):
+        """Note that the act was carried out; the report must not be older than `activity`.
+
+        It may have come already: an act that changes nothing calls for no further report.
+        """
+        if self._active.get(router) != float("inf"):
+            return
+        if self._activity.get(router, -1) >= activity:
+            del self._active[router]
+        else:
             self._active[router] = activity
 
     def died(self, router: str) -> None:
@@ -104,7 +113,7 @@ class Detector:
         return {router: self._activity[router] for router in self._alive}
 
     def confirmed(self, found: Mapping[str, int | None]) -> bool:
-        """Judge the second wave: `found` has a router's activity, None where it is not quiet."""
+        """Judge the second wave: `found` has a router's activity, None where not quiet."""
         return self.settled and found == self.wave()
 
     @property

@@ -16,8 +16,8 @@ TIMEOUT = "timeout"
 class Verdict:
     """Whether the lab has converged; times in seconds on the lab's clock.
 
-    `at` is the last route change anywhere, `detected` the moment of the verdict, `reasons` what is
-    not settled if the verdict is "timeout".
+    `at` is the last route change anywhere, `detected` the moment of the verdict, `reasons` what
+    is not settled if the verdict is "timeout".
     """
 
     name: str
@@ -73,7 +73,8 @@ class Report:
     def exit_code(self) -> int:
         """Give the exit code that this outcome asks for.
 
-        A lost router or a callback that failed is the lab's own failure, and worse than a verdict.
+        A lost router or a callback that failed is the lab's own failure, and worse than a
+        verdict.
         """
         if self.deaths or self.failures:
             return EXIT_LAB

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from bgplab.rib.path import Path
 
-# The table of attribute blocks may outgrow the routes by this much before it is swept: a peer that
-# keeps inventing attributes must not grow a router.
+# The table of attribute blocks may outgrow the routes by this much before it is swept: a peer
+# that keeps inventing attributes must not grow a router.
 SLACK = 1024
 
 

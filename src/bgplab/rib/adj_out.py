@@ -1,10 +1,12 @@
-"""Adj-RIB-Out: what one peer has been told, and what is still to be told (RFC 4271 section 9.2).
+"""Adj-RIB-Out: what one peer has been told and is still to be told (RFC 4271 section 9.2).
 
-A change is staged and leaves with the next `take`. What is staged twice before it leaves is sent
-once, with the last content; what returns to what the peer already knows is not sent at all.
+A change is staged and leaves with the next `take`. What is staged twice before it leaves is
+sent once, with the last content; what returns to what the peer already knows is not sent.
 """
 
 from __future__ import annotations
+
+STALE = b""  # in place of a block: the peer knows the prefix, and is to be told again
 
 
 class AdjRibOut:
@@ -24,8 +26,13 @@ class AdjRibOut:
             self.pending[prefix] = block
 
     def resend(self) -> None:
-        """Stage again all that the peer has been told (RFC 2918)."""
-        self.pending = {**self.sent, **self.pending}
+        """Stage again all that the peer has been told (RFC 2918).
+
+        What was sent counts as stale, so that nothing staged meanwhile equals it and is lost.
+        """
+        told = {prefix: block for prefix, block in self.sent.items() if block != STALE}
+        self.pending = {**told, **self.pending}
+        self.sent = dict.fromkeys(self.sent, STALE)
 
     def take(
         self, announce: bool = True, withdraw: bool = True

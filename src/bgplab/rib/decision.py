@@ -1,9 +1,9 @@
 """The decision process: which of several paths to one prefix is used (RFC 4271 section 9.1).
 
-Every step looks at all paths that are left and removes those that lose; nothing sorts and nothing
-compares two paths alone, because MED is comparable only between paths of one neighbouring AS and
-any pairwise order would depend on who arrived first (RFC 3345). `select` gives the winner,
-`explain` also the step at which each other path lost.
+Every step looks at all paths that are left and removes those that lose; nothing sorts and
+nothing compares two paths alone, because MED is comparable only between paths of one
+neighbouring AS and any pairwise order would depend on who arrived first (RFC 3345). `select`
+gives the winner, `explain` also the step at which each other path lost.
 
 `python -m bgplab.rib.decision` prints the steps.
 """

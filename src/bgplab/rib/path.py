@@ -1,7 +1,7 @@
 """One set of path attributes as one peer announced it, with all that the decision asks of it.
 
-A Path is made once per peer and attribute block and shared by every prefix that arrived with that
-block: whatever can be computed from the attributes alone is computed here, not once per prefix.
+A Path is made once per peer and attribute block and shared by every prefix that arrived with
+that block: what can be computed from attributes alone is computed here, not once per prefix.
 """
 
 from __future__ import annotations
@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bgplab.wire.attributes import AS_SET, PathAttributes, as_path_length, encode_attributes, prepend
+from bgplab.wire.attributes import (
+    AS_SET,
+    PathAttributes,
+    as_path_length,
+    encode_attributes,
+    prepend,
+)
 
 NO_EXPORT = 0xFFFFFF01
 NO_ADVERTISE = 0xFFFFFF02
@@ -20,7 +26,7 @@ DEFAULT_LOCAL_PREF = 100
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The peer that a path came from, as the decision sees it; `peer` is "" for our own routes."""
+    """The peer that a path came from, as the decision sees it; `peer` is "" for own routes."""
 
     peer: str
     asn: int
@@ -47,11 +53,10 @@ class Local:
 
 
 class Path:
-    """A path that may be chosen. Compared by identity: one peer, one attribute block, one Path."""
+    """A path that may be chosen. Compared by identity: one Path per peer and block."""
 
     __slots__ = (
         "_exports",
-        "as_set",
         "attributes",
         "block",
         "cost",
@@ -69,10 +74,10 @@ class Path:
         self.attributes = attributes
         self.source = source
         self.block = block
-        self.as_set = frozenset(asn for segment in attributes.as_path for asn in segment.asns)
         first = attributes.as_path[0] if attributes.as_path else None
-        # The neighbouring AS for the comparison of MEDs: our own for routes born inside (RFC 4271
-        # section 9.1.2.2 c). An AS_SET in front names no single neighbour: its lowest stands in.
+        # The neighbouring AS for the comparison of MEDs: our own for routes born inside (RFC
+        # 4271 section 9.1.2.2 c). An AS_SET in front names no single neighbour: its lowest
+        # stands in.
         if first is None:
             self.neighbor_as = local.asn
         else:
@@ -97,6 +102,10 @@ class Path:
         """Tell whether this router originates the path."""
         return not self.source.peer
 
+    def visits(self, asn: int) -> bool:
+        """Tell whether an AS is anywhere in the AS_PATH."""
+        return any(asn in asns for _, asns in self.attributes.as_path)
+
     def export(self, local: Local, internal: bool, four_octet: bool) -> bytes:
         """Give the attribute block that announces this path to a peer of the given kind.
 
@@ -110,7 +119,7 @@ class Path:
         return block
 
     def may_go_to(self, internal: bool) -> bool:
-        """Tell whether rules of iBGP and well-known communities let this path out to such a peer.
+        """Tell whether iBGP rules and well-known communities let this path out to such a peer.
 
         Source: RFC 4271 section 9.2 (no iBGP to iBGP), RFC 1997.
         """
@@ -121,9 +130,7 @@ class Path:
             return True
         if NO_ADVERTISE in communities:
             return False
-        return internal or not (
-            NO_EXPORT in communities or NO_EXPORT_SUBCONFED in communities
-        )
+        return internal or not (NO_EXPORT in communities or NO_EXPORT_SUBCONFED in communities)
 
     def _external(self, local: Local) -> PathAttributes:
         """Change attributes for an external peer: own AS in front, own NEXT_HOP, no LOCAL_PREF.
@@ -141,6 +148,7 @@ class Path:
             aggregator=old.aggregator,
             communities=old.communities,
             unknown=old.unknown,
+            partial=old.partial,
         )
 
     def _internal(self, local: Local) -> PathAttributes:
@@ -156,14 +164,15 @@ class Path:
             aggregator=old.aggregator,
             communities=old.communities,
             unknown=old.unknown,
+            partial=old.partial,
         )
 
 
 def _fault(path: Path, local: Local, cost: float | None) -> str:
-    """Say why a path may not be used at all, or "" (RFC 4271 sections 5.1.3, 9.1.2, 9.1.2.1)."""
+    """Say why a path may not be used, or "" (RFC 4271 sections 5.1.3, 9.1.2, 9.1.2.1)."""
     if path.own:
         return ""
-    if local.asn in path.as_set:
+    if path.visits(local.asn):
         return "own AS in AS_PATH"
     if path.attributes.next_hop == local.next_hop:
         return "own address as NEXT_HOP"

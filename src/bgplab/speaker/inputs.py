@@ -1,8 +1,8 @@
 """Everything that can happen to a router: the closed union of inputs.
 
-A connection is an int: positive where this router dialled (the number of the Dial effect), negative
-where the engine accepted. An epoch is an int that both ends of a TCP connection compute alike, so
-that what they count about it can be compared.
+A connection is an int: positive where this router dialled (the number of the Dial effect),
+negative where the engine accepted. An epoch is an int that both ends of a TCP connection
+compute alike, so that what they count about it can be compared.
 """
 
 from __future__ import annotations

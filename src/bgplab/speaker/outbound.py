@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-import random
+from typing import TYPE_CHECKING
 
 from bgplab.config import RouterFlags
 from bgplab.rib.adj_out import AdjRibOut
 from bgplab.rib.path import Local, Path
 from bgplab.session.session import Session
 from bgplab.wire.update import END_OF_RIB, encode_updates
+
+if TYPE_CHECKING:
+    import random
 
 JITTER = 0.75  # RFC 4271 section 10: intervals are drawn from 0.75 to 1.0 of their value
 
@@ -42,13 +45,8 @@ class Outbound:
         self._quiet_until = -math.inf  # MinRouteAdvertisementIntervalTimer runs until then
         self._end_of_rib = False
 
-    def open(self) -> None:
-        """Begin with an empty Adj-RIB-Out; the first flush ends with End-of-RIB (RFC 4724)."""
-        self.close()
-        self._end_of_rib = True
-
-    def close(self) -> None:
-        """Forget all: the session is no longer Established."""
+    def clear(self) -> None:
+        """Forget all: the session begins anew, or is no longer Established."""
         self.adj.clear()
         self.congested = False
         self._end_of_rib = False
@@ -58,6 +56,10 @@ class Outbound:
         """Want the peer to know the path, where the rules let it out; else nothing."""
         self.adj.stage(prefix, None if path is None else self._block(path))
 
+    def end_table(self) -> None:
+        """Owe the peer End-of-RIB: what is staged by now is the whole table (RFC 4724)."""
+        self._end_of_rib = True
+
     @property
     def held(self) -> bool:
         """Tell whether anything waits to be sent, for whatever reason."""
@@ -65,7 +67,7 @@ class Outbound:
 
     def deadline(self, now: float) -> float:
         """Say when MRAI lets held routes go; infinity if none are held by it."""
-        if not self.adj.pending or self.congested:
+        if not self.held or self.congested:
             return math.inf
         return max(now, self._quiet_until)
 
@@ -90,14 +92,14 @@ class Outbound:
             self._quiet_until = now + mrai * self._jitter()
 
     def _block(self, path: Path) -> bytes | None:
-        """Give the attribute block that announces a path to this peer, or None to keep it back."""
+        """Give the attribute block that announces a path to this peer; None to keep it back."""
         session = self.session
         internal = session.internal
         if not path.may_go_to(internal):
             return None
         if self._flags.split_horizon and path.source.peer == session.name:
             return None
-        if self._flags.sender_side_loop_detection and session.config.asn in path.as_set:
+        if self._flags.sender_side_loop_detection and path.visits(session.config.asn):
             return None
         return path.export(self._local, internal, session.negotiated.four_octet)
 

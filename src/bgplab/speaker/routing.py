@@ -1,18 +1,18 @@
-"""The routes of one router: from the peers' UPDATEs to the best paths to what each peer is told.
+"""The routes of one router: from the peers' UPDATEs to best paths to what each peer is told.
 
-The three phases of RFC 4271 section 9.1 in three methods: `update` files what a peer announces in
-its Adj-RIB-In, `_decide` chooses the best paths of all prefixes that were touched, once each, and
-`_send` gives every peer what changed for it. Prefixes touched while a decision is pending are
-decided together (see pacer.py).
+The three phases of RFC 4271 section 9.1 in three methods: `update` files what a peer announces
+in its Adj-RIB-In, `_decide` chooses the best paths of all prefixes that were touched, each
+once, and `_send` gives every peer what changed for it. Prefixes touched while a decision is
+pending are decided together (see pacer.py).
 """
 
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Callable
 from functools import partial
 from ipaddress import IPv4Address
+from typing import TYPE_CHECKING
 
 from bgplab.config import Level, RouterConfig
 from bgplab.facts import BestChanged, MalformedUpdate
@@ -27,6 +27,9 @@ from bgplab.wire.attributes import PathAttributes, decode_attributes, format_as_
 from bgplab.wire.nlri import encode_prefix, split_prefixes
 from bgplab.wire.refresh import decode_refresh
 from bgplab.wire.update import split_update
+
+if TYPE_CHECKING:
+    import random
 
 CEASE_MAX_PREFIXES = 1
 IPV4_UNICAST = (1, 1)
@@ -100,6 +103,7 @@ class Routing:
         """Originate what the configuration says; once."""
         if not self._started:
             self._started = True
+            self._pacer.start(now)
             self.originate(self.config.originate, None, (), now)
 
     # Time.
@@ -142,14 +146,17 @@ class Routing:
         """Owe a peer that has come up the whole table and End-of-RIB."""
         self._inbound[session.name].open()
         out = self._outbound[session.name]
-        out.open()
+        out.clear()
         self._open[session.name] = out
         self._joining[session.name] = None
         self._touch(now)
+        if len(self._open) == len(self._outbound):
+            self._pacer.complete()
+            self._decide_at = min(self._decide_at, self._pacer.due(now))
 
     def down(self, session: Session, now: float) -> None:
         """Delete all routes of a peer that has gone (RFC 4271 section 8.2.2, "deletes all")."""
-        self._outbound[session.name].close()
+        self._outbound[session.name].clear()
         self._open.pop(session.name, None)
         self._joining.pop(session.name, None)
         for prefix in self._inbound[session.name].adj.clear():
@@ -224,14 +231,12 @@ class Routing:
             origin=0, next_hop=self.config.next_hop, med=med, communities=communities
         )
         path = Path(attributes, self._self, self._local)
-        for prefix in prefixes:
-            self._own_pending[encode_prefix(prefix)] = path
+        self._own_pending.update([(encode_prefix(prefix), path) for prefix in prefixes])
         self._schedule_own(now)
 
     def withdraw(self, prefixes: tuple[str, ...], now: float) -> None:
         """Stop announcing prefixes of our own. Raises ValueError for what is no prefix."""
-        for prefix in prefixes:
-            self._own_pending[encode_prefix(prefix)] = None
+        self._own_pending.update([(encode_prefix(prefix), None) for prefix in prefixes])
         self._schedule_own(now)
 
     def _schedule_own(self, now: float) -> None:
@@ -291,6 +296,7 @@ class Routing:
             if name in joining:
                 for prefix, path in best.items():
                     stage(prefix, path)
+                out.end_table()
             else:
                 for prefix in changed:
                     stage(prefix, best.get(prefix))

@@ -4,18 +4,17 @@
     effects = speaker.tick(now)
     due = speaker.next_deadline
 
-`now` is seconds on the caller's clock and never runs backwards. Same configuration (with its seed)
-and same inputs: same effects. Pending decisions are deadlines too, so an engine needs to know
-nothing about routes: it moves octets and calls `tick` when `next_deadline` has come.
+`now` is seconds on the caller's clock and never runs backwards. Same configuration, same random
+numbers and same inputs: same effects. Pending decisions are deadlines too, so an engine needs
+to know nothing about routes: it moves octets and calls `tick` when `next_deadline` has come.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-import random
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bgplab.config import RouterConfig
 from bgplab.session.effects import Close, Dial, Effect
@@ -23,13 +22,15 @@ from bgplab.session.session import Session
 from bgplab.speaker import inputs
 from bgplab.speaker.routing import Routing
 
+if TYPE_CHECKING:
+    import random
+
 
 class Speaker:
     """One BGP router, pure: its sessions, and the routes that travel over them."""
 
-    def __init__(self, config: RouterConfig, rng: random.Random | None = None) -> None:
+    def __init__(self, config: RouterConfig, rng: random.Random) -> None:
         self.config = config
-        rng = rng if rng is not None else random.Random(config.seed)  # noqa: S311
         self._effects: list[Effect] = []
         emit = self._effects.append
         self.routing = Routing(config, emit, rng)
@@ -80,8 +81,7 @@ class Speaker:
         """
         due = self.routing.next_deadline
         for session in self.sessions.values():
-            if session.next_deadline < due:
-                due = session.next_deadline
+            due = min(due, session.next_deadline)
         return None if due == math.inf else due
 
     @property
@@ -98,10 +98,9 @@ class Speaker:
         effects = self._effects[:]
         self._effects.clear()
         for effect in effects:
-            kind = type(effect)
-            if kind is Dial:
+            if isinstance(effect, Dial):
                 self._by_connection[effect.connection] = self.sessions[effect.peer]
-            elif kind is Close:
+            elif isinstance(effect, Close):
                 self._by_connection.pop(effect.connection, None)
         return effects
 

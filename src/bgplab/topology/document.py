@@ -56,7 +56,7 @@ class _Loader(_BaseLoader):  # type: ignore[misc]  # one of two classes, by what
     _values = 0
 
     def descend_resolver(self, parent: Node | None, index: object) -> None:
-        """Count depth and values: the composer calls this before each node, and recurses in C."""
+        """Count depth and values; the composer, which recurses in C, calls it for each node."""
         self._depth += 1
         self._values += 1
         mark = parent.start_mark if parent else None

@@ -6,6 +6,8 @@ host bits zero. It serves as a dictionary key and as a slice of an outgoing mess
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from bgplab.errors import UpdateError
 
 # Length in bits: octets of the prefix with its length octet, and the host bits in the last one.
@@ -13,6 +15,7 @@ _SIZES = tuple(1 + (length + 7) // 8 for length in range(33))
 _HOST_BITS = tuple((1 << -length % 8) - 1 for length in range(33))
 
 
+@lru_cache(maxsize=4096)  # the NEXT_HOPs of a router are few, and written again and again
 def encode_address(text: str) -> bytes:
     """Turn a dotted quad into four octets. Raises ValueError."""
     parts = text.split(".")
@@ -28,6 +31,7 @@ def _octet(part: str) -> int:
     return value if value <= 255 else -1
 
 
+@lru_cache(maxsize=4096)
 def format_address(octets: bytes) -> str:
     """Turn four octets into a dotted quad."""
     first, second, third, fourth = octets

@@ -1,11 +1,11 @@
 """The lab as operating-system processes: one per router, each with one Twisted reactor.
 
-    lab.py          the controller: starts, watches, asks and stops the routers of a plan
-    starters.py     two ways to start a router process, behind ampoule's IStarter
-    forkserver.py   a warm process that forks routers; knows no reactor
-    router.py       what runs in a router process
-    commands.py     AMP commands between the two
-    preflight.py    what the machine must have before anything starts
-    usage.py        CPU and memory, from /proc
-    net/            the Twisted shell around the pure Speaker: sockets, delays, one timer
+lab.py          the controller: starts, watches, asks and stops the routers of a plan
+starters.py     two ways to start a router process, behind ampoule's IStarter
+forkserver.py   a warm process that forks routers; knows no reactor
+router.py       what runs in a router process
+commands.py     AMP commands between the two
+preflight.py    what the machine must have before anything starts
+usage.py        CPU and memory, from /proc
+net/            the Twisted shell around the pure Speaker: sockets, delays, one timer
 """

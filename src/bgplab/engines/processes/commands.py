@@ -23,59 +23,59 @@ def parts(data: bytes) -> Iterator[tuple[bytes, bool]]:
 class Configure(amp.Command):
     """Controller to router: the RouterConfig as JSON, in parts. Answered when it is built."""
 
-    arguments = ((b"part", amp.String()), (b"last", amp.Boolean()))
-    response = ((b"pid", amp.Integer()),)
+    arguments = [(b"part", amp.String()), (b"last", amp.Boolean())]
+    response = [(b"pid", amp.Integer())]
 
 
 class Listen(amp.Command):
     """Controller to router: open the port, start the sessions that only listen."""
 
-    response = ()
+    response = []
     errors = {HostError: b"HOST"}
 
 
 class Dial(amp.Command):
     """Controller to router: start all sessions."""
 
-    response = ()
+    response = []
 
 
 class Act(amp.Command):
     """Controller to router: an input of the speaker, as JSON ["Originate", {...}]."""
 
-    arguments = ((b"act", amp.String()),)
-    response = ((b"activity", amp.Integer()),)
+    arguments = [(b"act", amp.String())]
+    response = [(b"activity", amp.Integer())]
     errors = {ValueError: b"VALUE", KeyError: b"KEY"}
 
 
 class Wave(amp.Command):
     """Controller to router: the second wave of the convergence detection."""
 
-    response = ((b"activity", amp.Integer()), (b"quiet", amp.Boolean()))
+    response = [(b"activity", amp.Integer()), (b"quiet", amp.Boolean())]
 
 
 class Routes(amp.Command):
     """Controller to router: one part of the Loc-RIB as JSON lines, taken at the first part."""
 
-    arguments = ((b"number", amp.Integer()),)
-    response = ((b"part", amp.String()), (b"last", amp.Boolean()))
+    arguments = [(b"number", amp.Integer())]
+    response = [(b"part", amp.String()), (b"last", amp.Boolean())]
 
 
 class Measure(amp.Command):
     """Controller to router: what the router measured of itself so far."""
 
-    response = (
+    response = [
         (b"lateness", amp.String()),
         (b"sent", amp.Integer()),
         (b"received", amp.Integer()),
         (b"routes", amp.Integer()),
         (b"coalesced", amp.Float()),
         (b"failures", amp.Integer()),
-    )
+    ]
 
 
 class Records(amp.Command):
     """Router to controller: one frame of records (bgplab.observe.records); not answered."""
 
-    arguments = ((b"frame", amp.String()),)
+    arguments = [(b"frame", amp.String())]
     requiresAnswer = False

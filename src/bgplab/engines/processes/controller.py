@@ -1,12 +1,11 @@
 """A run from a topology to its report: what has to be there before, during and after the lab.
 
-`prepare` does all that needs no reactor: checks the machine, makes the run's folder and database,
-and lets the fork server warm up while the caller still imports Twisted. Then
+`prepare` does all that needs no reactor: checks the machine, makes the run's folder and
+database, and lets the fork server warm up while the caller still imports Twisted. Then
 
     run = prepare(topology, text, options)
     lab = run.open(reactor)
-    await lab.start()
-    verdict = await lab.until_converged(120.0)
+    verdict = await run.converge(120.0)
     report = await run.report(verdict)
     await run.close()
 """
@@ -17,20 +16,21 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bgplab.config import Level
 from bgplab.engines.processes import forkserver, preflight, usage
-from bgplab.errors import StoreError
+from bgplab.errors import EXIT_INTERRUPTED, LabError, StoreError
 from bgplab.observe.runs import DATABASE, LOGS, new_run_folder
 from bgplab.observe.store import RunInfo, Store
 from bgplab.topology.graph import Topology
 from bgplab.topology.plan import DEFAULT_PORT, Plan, plan
 
 if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
     from bgplab.engines.processes.lab import ProcessLab
     from bgplab.engines.processes.starters import ForkServerStarter, SpawnStarter
     from bgplab.engines.verdict import Report, Verdict
@@ -120,12 +120,12 @@ class Run:
         self._text = text
         self._store: Store | None = None
         self._lab: ProcessLab | None = None
+        self._work: Deferred[Verdict] | None = None
+        self._failure: LabError | None = None
+        self._reported = False
 
-    def open(self, reactor: Any, on_failure: Callable[[StoreError], None]) -> ProcessLab:
-        """Make the database and the lab; `on_failure` hears if the database breaks later.
-
-        Raises StoreError.
-        """
+    def open(self, reactor: Any) -> ProcessLab:
+        """Make the database and the lab. Raises StoreError."""
         from bgplab.engines.processes.lab import ProcessLab
 
         self._store = Store.create(
@@ -138,13 +138,44 @@ class Run:
                 self.options.seed,
             ),
             self.plan.routers,
-            lambda error: reactor.callFromThread(on_failure, error),
+            lambda error: reactor.callFromThread(self._fail, error),
         )
         sessions = [(session.a, session.b) for session in self.plan.sessions]
         self._lab = ProcessLab(
-            reactor, self._starter(reactor), self.plan.routers, sessions, self._store, self._logs
+            reactor,
+            self._starter(reactor),
+            self.plan.routers,
+            sessions,
+            self._store,
+            self._logs,
         )
+        self._lab.on_collapse = self._fail
         return self._lab
+
+    async def converge(self, timeout: float) -> Verdict:
+        """Start the lab, unless it runs, and wait until it has converged.
+
+        `timeout` seconds bound both together. Raises StoreError or ProcessError as soon as the
+        database or the lab as a whole has failed.
+        """
+        from twisted.internet.defer import CancelledError, Deferred
+
+        lab, _ = self._opened()
+        self._work = Deferred.fromCoroutine(lab.converge(timeout))
+        try:
+            return await self._work
+        except CancelledError:
+            if self._failure is not None:
+                raise self._failure from None
+            raise
+        finally:
+            self._work = None
+
+    def _fail(self, error: LabError) -> None:
+        """Give up what is under way: the database or the lab as a whole has failed."""
+        self._failure = self._failure or error
+        if self._work is not None:
+            self._work.cancel()
 
     def _starter(self, reactor: Any) -> ForkServerStarter | SpawnStarter:
         from bgplab.engines.processes.starters import ForkServerStarter, SpawnStarter
@@ -193,6 +224,7 @@ class Run:
             failures=measures.failures,
         )
         store.finish(report.verdict, report.exit_code, report.to_dict())
+        self._reported = True
         return report
 
     async def close(self) -> None:
@@ -206,6 +238,8 @@ class Run:
             await self._lab.stop()
         self.abandon()
         if self._store is not None:
+            if not self._reported:
+                self._store.finish("interrupted", EXIT_INTERRUPTED, {})
             await deferToThread(self._store.close)
 
     def abandon(self) -> None:
@@ -225,4 +259,3 @@ class Run:
 
 def _since(began: float, at: float | None) -> float | None:
     return None if at is None else at - began
-

@@ -1,8 +1,8 @@
 """A warm process that forks routers on request.
 
-A fresh interpreter that imports Twisted costs a third of a second of CPU and tens of megabytes; a
-fork of this process costs a few milliseconds and shares its memory. It imports everything that a
-router needs, but never a reactor: each child makes its own.
+A fresh interpreter that imports Twisted costs a third of a second of CPU and tens of megabytes;
+a fork of this process costs a few milliseconds and shares its memory. It imports everything
+that a router needs, but never a reactor: each child makes its own.
 
 It talks to the controller over a SOCK_SEQPACKET pair, one JSON object per packet:
 
@@ -11,8 +11,8 @@ It talks to the controller over a SOCK_SEQPACKET pair, one JSON object per packe
     answers:    {"ready": PID} once; {"forked": "r1", "pid": 4711};
                 {"died": 4711, "status": WAIT-STATUS} for each child that ended
 
-Single-threaded. When the controller closes the socket or dies, it kills and reaps its children and
-ends; when it dies itself, the kernel kills them.
+Single-threaded. When the controller closes the socket or dies, it kills and reaps its children
+and ends; when it dies itself, the kernel kills them.
 """
 
 from __future__ import annotations
@@ -25,22 +25,26 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 from bgplab.engines.processes import reactors
 from bgplab.engines.processes.parentage import die_with_parent, set_name
 
 PACKET = 8192
+# A router makes many objects that stay (paths, prefixes) and hardly a cycle: collect seldom.
+GC_THRESHOLD = (50_000, 20, 50)
 
 
 def launch(log_path: str) -> tuple[socket.socket, subprocess.Popen[bytes]]:
     """Start a fork server; give the controller's end of its channel, and the process.
 
-    It gets a process group of its own, so that Ctrl-C in a terminal reaches the controller alone
-    and that one signal can end the group. Raises OSError if there are no descriptors or processes.
+    It gets a process group of its own, so that Ctrl-C in a terminal reaches the controller
+    alone and that one signal can end the group. Raises OSError if there are no descriptors or
+    processes.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with theirs, open(log_path, "ab") as log:
+    with theirs, Path(log_path).open("ab") as log:
         command = [sys.executable, "-m", __name__, str(theirs.fileno())]
         process = subprocess.Popen(
             command,
@@ -68,14 +72,14 @@ def main(descriptor: int) -> None:
 
 
 class _LateReactor:
-    """Stands for the reactor of this process, whichever it will be, in modules that bind it early.
+    """Stands for the reactor of this process in modules that bind it early.
 
-    Importing ampoule binds `reactor` at once; in the fork server there is none yet, and each child
-    makes its own. Looking up an attribute finds the one that is installed by then.
+    Importing ampoule binds `reactor` at once; in the fork server there is none yet, and each
+    child makes its own. Looking up an attribute finds the one that is installed by then.
     """
 
     def __getattr__(self, name: str) -> Any:
-        """Find an attribute of the real reactor; the import system's own names are not there."""
+        """Find an attribute of the real reactor; the import system's own names are not here."""
         if name.startswith("__"):
             raise AttributeError(name)
         from twisted.internet import reactor
@@ -153,6 +157,7 @@ class ForkServer:
             die_with_parent(parent)
             set_name(wanted["name"])
             gc.enable()
+            gc.set_threshold(*GC_THRESHOLD)
             reactors.install(wanted["reactor"])
             from bgplab.engines.processes.router import run_forked
 

@@ -1,7 +1,7 @@
 """The controller of a lab of processes: starts, watches, asks and stops its routers.
 
-Routers start in a bounded window; two barriers, all configured and all listening, come before any
-router dials: without them the BGP work of the first would starve the start of the rest.
+Routers start in a bounded window; two barriers, all configured and all listening, come before
+any router dials: without them the BGP work of the first would starve the start of the rest.
 """
 
 from __future__ import annotations
@@ -10,30 +10,32 @@ import json
 import os
 import signal
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import (
     Deferred,
     DeferredList,
     FirstError,
-    TimeoutError as DeferredTimeoutError,
     gatherResults,
+)
+from twisted.internet.defer import (
+    TimeoutError as DeferredTimeoutError,
 )
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
-from twisted.protocols.amp import AMP
 from twisted.python.failure import Failure
 
 from bgplab.config import RouterConfig
-from bgplab.engines.interface import Measures, Progress
+from bgplab.engines.interface import Measures, Progress, RouterState
 from bgplab.engines.processes import commands
+from bgplab.engines.processes.remote import ControllerAMP, RemoteRouter
 from bgplab.engines.processes.starters import ForkServerStarter, SpawnStarter, describe_end
 from bgplab.engines.quiescence import Detector
 from bgplab.engines.verdict import CONVERGED, TIMEOUT, Death, Verdict
-from bgplab.errors import ProcessError, UsageError
+from bgplab.errors import LabError, ProcessError, UsageError
 from bgplab.observe.histogram import LatenessHistogram
 from bgplab.observe.recorder import Recorder, SessionState
 from bgplab.observe.records import Quiet, decode
@@ -42,45 +44,9 @@ from bgplab.observe.store import RouteRow, Store
 from bgplab.session.events import State
 
 WINDOW = 24  # routers that are being started at one time
+PATIENCE = 10.0  # seconds that a router may take to answer a question
 SUBMIT_EVERY = 0.1  # seconds between two hand-overs to the store's writer
 WAVE_AGAIN = 0.01  # seconds after a second wave that found something moving
-LOG_TAIL = 2000  # characters of a dead router's log that are shown
-
-
-class ControllerAMP(AMP):
-    """The controller's end of one router's control socket."""
-
-    def __init__(self, received: Callable[[bytes], None]) -> None:
-        super().__init__()
-        self._received = received
-
-    def records(self, frame: bytes) -> dict[str, Any]:
-        """Take one frame of records."""
-        self._received(frame)
-        return {}
-
-    commands.Records.responder(records)
-
-
-class Router:
-    """What the controller knows of one router process."""
-
-    def __init__(self, config: RouterConfig, log: Path) -> None:
-        self.config = config
-        self.log = log
-        self.peers = tuple(peer.name for peer in config.peers)
-        self.amp: AMP | None = None
-        self.pid = 0
-        self.ready = False
-        self.alive = False
-        self.on_purpose = False  # somebody asked for its end
-
-    def call(self, command: type[Any], **values: Any) -> Deferred[dict[str, Any]]:
-        """Send an AMP command. Raises ProcessError if the router is not alive."""
-        if self.amp is None or not self.alive:
-            raise ProcessError(self.config.name, "not running")
-        answer: Deferred[dict[str, Any]] = self.amp.callRemote(command, **values)
-        return answer
 
 
 class ProcessLab:
@@ -99,6 +65,7 @@ class ProcessLab:
     ) -> None:
         self.deaths: list[Death] = []
         self.on_death: Callable[[Death], None] = lambda death: None
+        self.on_collapse: Callable[[LabError], None] = lambda error: None
         self.now: Callable[[], float] = time.monotonic
         self.ready_at: float | None = None  # when the last router process was ready
         # Imported here: it subclasses ampoule's child, and ampoule imports the reactor.
@@ -111,11 +78,14 @@ class ProcessLab:
         self._recorder = Recorder(store, routers)
         self._logs = logs
         self._routers = {
-            config.name: Router(config, logs / f"{config.name}.jsonl") for config in routers
+            config.name: RemoteRouter(config, logs / f"{config.name}.jsonl")
+            for config in routers
         }
         self._sessions = list(sessions)
         self._detector = Detector(self._routers, self._sessions)
         self._waiting: list[Deferred[None]] = []
+        self._watching: list[Deferred[float]] = []
+        self._settled_change = 0.0  # the last route change at the last verdict
         self._waving = False
         self._answers: dict[str, int | None] = {}  # to the second wave
         self._stopping = False
@@ -137,12 +107,12 @@ class ProcessLab:
         await _all([router.call(commands.Listen) for router in self._routers.values()])
         await _all([router.call(commands.Dial) for router in self._routers.values()])
 
-    async def _start_from(self, queue: deque[Router]) -> None:
+    async def _start_from(self, queue: deque[RemoteRouter]) -> None:
         """Start one router after the other, as long as there are any."""
         while queue:
             await self._start_one(queue.popleft())
 
-    async def _start_one(self, router: Router) -> None:
+    async def _start_one(self, router: RemoteRouter) -> None:
         name = router.config.name
         router.amp, finished = self._starter.startAMPProcess(
             self._child,
@@ -165,10 +135,13 @@ class ProcessLab:
             self._submitting.stop()
         await self._starter.stop()
 
-    def _ended(self, reason: Any, router: Router) -> None:
+    def _ended(self, reason: Any, router: RemoteRouter) -> None:
         """Take note that a router process has ended, however it did."""
         router.alive = False
         if self._stopping:
+            return
+        if isinstance(reason, Failure) and isinstance(reason.value, ProcessError):
+            self.on_collapse(reason.value)  # not this router alone: the fork server is gone
             return
         name = router.config.name
         status = describe_end(reason) if isinstance(reason, Failure) else "exited with status 0"
@@ -176,12 +149,43 @@ class ProcessLab:
         self._detector.died(name)
         self._recorder.router_died(name, status, now)
         if not router.on_purpose:
-            death = Death(name, status, now, _tail(router.log))
+            death = Death(name, status, now, router.log_tail())
             self.deaths.append(death)
             self.on_death(death)
         self._consider()
 
     # Convergence.
+
+    async def converge(self, timeout: float) -> Verdict:
+        """Start the lab, unless it runs, and wait until it has converged, within `timeout`.
+
+        A router that has not started by then is named like one that has not settled.
+        """
+        deadline = self.now() + timeout
+        if not self._submitting.running:
+            starting = Deferred.fromCoroutine(self.start())
+            starting.addTimeout(timeout, self._reactor)
+            try:
+                await starting
+            except DeferredTimeoutError:
+                return self._timed_out()
+        return await self.until_converged(max(0.0, deadline - self.now()))
+
+    def until_disturbed(self) -> Deferred[float]:
+        """Wait until a route or a session changes after the last verdict; gives the time."""
+        disturbed: Deferred[float] = Deferred()
+        self._watching.append(disturbed)
+        self._consider()
+        return disturbed
+
+    def _timed_out(self) -> Verdict:
+        starting = [
+            f"router {name}: has not started"
+            for name, router in self._routers.items()
+            if router.alive and not router.ready
+        ]
+        reasons = starting or self._detector.unsettled() or self._silent()
+        return Verdict(TIMEOUT, self._detector.last_change, self.now(), tuple(reasons))
 
     def until_converged(self, timeout: float) -> Deferred[Verdict]:
         """Wait until the network has converged, or `timeout` seconds have passed."""
@@ -195,13 +199,15 @@ class ProcessLab:
         try:
             await settled
         except DeferredTimeoutError:
-            self._waiting.remove(settled)
-            reasons = self._detector.unsettled() or self._silent()
-            return Verdict(TIMEOUT, self._detector.last_change, self.now(), tuple(reasons))
+            return self._timed_out()
+        finally:
+            if settled in self._waiting:
+                self._waiting.remove(settled)
+        self._settled_change = self._detector.last_change
         return Verdict(CONVERGED, self._detector.last_change, self.now())
 
-    def _received(self, router: Router, frame: bytes) -> None:
-        """Take a frame of records from a router: facts to the store, reports to the detector."""
+    def _received(self, router: RemoteRouter, frame: bytes) -> None:
+        """Take a frame of records: facts go to the store, reports to the detector."""
         name = router.config.name
         for record in decode(frame, router.peers):
             if isinstance(record, Quiet):
@@ -212,6 +218,11 @@ class ProcessLab:
 
     def _consider(self) -> None:
         """Send the second wave, if somebody waits and the reports make a consistent cut."""
+        moved = self._detector.last_change > self._settled_change
+        if self._watching and (moved or not self._detector.settled):
+            watching, self._watching = self._watching, []
+            for disturbed in watching:
+                disturbed.callback(self.now())
         if self._waiting and not self._waving and self._detector.settled:
             self._waving = True
             Deferred.fromCoroutine(self._wave()).addErrback(
@@ -257,7 +268,7 @@ class ProcessLab:
         await self._act(router, "Originate", {"prefixes": prefixes, "med": med})
 
     async def withdraw(self, router: str, *prefixes: str) -> None:
-        """Let a router withdraw prefixes of its own. Raises ValueError for what is no prefix."""
+        """Let a router withdraw prefixes of its own. Raises ValueError for no prefix."""
         await self._act(router, "Withdraw", {"prefixes": prefixes})
 
     async def reset(self, router: str, *peers: str) -> None:
@@ -286,7 +297,7 @@ class ProcessLab:
         """The process ids of all routers that live."""
         return [router.pid for router in self._routers.values() if router.alive]
 
-    def _router(self, name: str) -> Router:
+    def _router(self, name: str) -> RemoteRouter:
         """Find a router. Raises UsageError for an unknown name."""
         if name not in self._routers:
             raise UsageError(f"no router {name!r}{did_you_mean(name, self._routers)}")
@@ -303,18 +314,26 @@ class ProcessLab:
         return [RouteRow(*json.loads(line)) for line in text.decode().splitlines()]
 
     async def store_routes(self) -> None:
-        """Enter the Loc-RIB of every live router into the store."""
+        """Enter the Loc-RIB of every router that answers into the store."""
 
         async def one(name: str) -> None:
             self._store.put_routes(name, await self.routes(name))
 
-        await _all([Deferred.fromCoroutine(one(name)) for name in self._detector.alive])
+        await self._from_all(lambda name: Deferred.fromCoroutine(one(name)))
+
+    async def _from_all(self, ask: Callable[[str], Deferred[Any]]) -> list[Any]:
+        """Ask all live routers at once; give the answers of those that answer in time."""
+        asked = [
+            ask(name).addTimeout(PATIENCE, self._reactor)
+            for name in self._detector.alive
+            if self._routers[name].ready
+        ]
+        results = await DeferredList(asked, consumeErrors=True)
+        return [answer for answered, answer in results if answered]
 
     async def measures(self) -> Measures:
         """Collect what the live routers measured of themselves."""
-        answers = await _all(
-            [self._routers[name].call(commands.Measure) for name in self._detector.alive]
-        )
+        answers = await self._from_all(lambda name: self._routers[name].call(commands.Measure))
         lateness = LatenessHistogram()
         for answer in answers:
             lateness.merge(LatenessHistogram.from_bytes(answer["lateness"]))
@@ -335,6 +354,18 @@ class ProcessLab:
             len(self._sessions),
             self._detector.established,
         )
+
+    def states(self) -> list[RouterState]:
+        """Describe every router as it is now."""
+        up: Counter[str] = Counter()
+        for (name, _), session in self._recorder.sessions.items():
+            up[name] += session.state == State.ESTABLISHED
+        return [
+            RouterState(
+                name, router.config.asn, router.pid, router.alive, up[name], len(router.peers)
+            )
+            for name, router in self._routers.items()
+        ]
 
     @property
     def helper_pids(self) -> list[int]:
@@ -360,11 +391,4 @@ async def _all(waiting: Sequence[Deferred[Any]]) -> list[Any]:
     try:
         return await gatherResults(waiting, consumeErrors=True)
     except FirstError as first:
-        raise first.subFailure.value from None
-
-
-def _tail(path: Path) -> str:
-    """Give the end of a log, as text; empty if there is none."""
-    if not path.exists():
-        return ""
-    return path.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL:]
+        raise cast(Exception, first.subFailure.value) from None

@@ -1,4 +1,4 @@
-"""What the machine must have before a lab starts; everything that is short, with what to change."""
+"""What the machine must have before a lab starts; what is short, with what to change."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def raise_descriptor_limit() -> None:
 def check(routers: int, sessions_of_one: int, routes: int, spawn: bool, reactor: str) -> None:
     """Compare what a lab needs with what the machine has.
 
-    `sessions_of_one` is the highest number of sessions of a router, `routes` the number of routes
-    that each is expected to hold. Raises HostError that lists all that is short.
+    `sessions_of_one` is the highest number of sessions of a router, `routes` the number of
+    routes that each is expected to hold. Raises HostError that lists all that is short.
     """
     short = [
         *_descriptors(routers, sessions_of_one, spawn, reactor),
@@ -42,10 +42,10 @@ def check(routers: int, sessions_of_one: int, routes: int, spawn: bool, reactor:
 
 
 def claim_block(port: int, blocks: Sequence[int] = BLOCKS) -> tuple[int, socket.socket]:
-    """Take an address block 127.N.0.0/16 for one lab, so that labs on one machine do not collide.
+    """Take an address block 127.N.0.0/16, so that labs on one machine do not collide.
 
-    The claim is a socket bound in the block; it ends when the socket is closed or the process ends.
-    Raises HostError if all blocks are taken, UsageError where the port needs privileges.
+    The claim is a socket bound in the block; it ends when the socket is closed or the process
+    ends. Raises HostError if all blocks are taken, UsageError where the port needs privileges.
     """
     for block in blocks:
         claim = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -68,8 +68,8 @@ def _descriptors(routers: int, sessions: int, spawn: bool, reactor: str) -> list
     found = []
     if limit != resource.RLIM_INFINITY and need > limit:
         found.append(
-            f"open files: {need} needed, {limit} allowed; raise the hard limit (ulimit -n {need}, "
-            "or LimitNOFILE=), or use fewer routers"
+            f"open files: {need} needed, {limit} allowed; raise the hard limit "
+            f"(ulimit -n {need}, or LimitNOFILE=), or use fewer routers"
         )
     if reactor == "select" and need > SELECT_LIMIT:
         found.append(
@@ -102,17 +102,20 @@ def _memory(routers: int, routes: int, spawn: bool) -> list[str]:
         return []
     fits = max(0, available // each)
     return [
-        f"memory: about {need // 10**6} MB needed, {available // 10**6} MB available; about {fits} "
-        "routers of this kind would fit"
+        (
+            f"memory: about {need // 10**6} MB needed, {available // 10**6} MB available; "
+            f"about {fits} routers of this kind would fit"
+        )
     ]
 
 
 def _available() -> int | None:
-    """Give the octets that may still be used: of the machine, or of the cgroup if that is less."""
-    found = []
-    for line in Path("/proc/meminfo").read_text().splitlines():
-        if line.startswith("MemAvailable:"):
-            found.append(int(line.split()[1]) * 1024)
+    """Give the octets that may still be used: of the machine, or the cgroup if that is less."""
+    found = [
+        int(line.split()[1]) * 1024
+        for line in Path("/proc/meminfo").read_text().splitlines()
+        if line.startswith("MemAvailable:")
+    ]
     limit, used = _cgroup("memory.max"), _cgroup("memory.current")
     if limit is not None and used is not None:
         found.append(max(0, limit - used))

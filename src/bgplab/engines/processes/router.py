@@ -1,8 +1,8 @@
 """What runs in a router process: a Shell at work, spoken to over AMP by the controller.
 
-`RouterChild` is the AMP child that both starters start: the fork server by `run_forked`, the stock
-ampoule starter by its own bootstrap. It builds the Shell when it is configured, streams records to
-the controller, and reports whenever the router turns passive.
+`RouterChild` is the AMP child that both starters start: the fork server by `run_forked`, the
+stock ampoule starter by its own bootstrap. It builds the Shell when it is configured, streams
+records to the controller, and reports whenever the router turns passive.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ RECORDS_EVERY = 0.05  # seconds that records may wait for company
 REPORT_GAP = 0.02  # seconds between two reports of turning passive
 
 
-class RouterChild(AMPChild):  # type: ignore[misc]
+class RouterChild(AMPChild):
     """One router process, as the controller sees it."""
 
     def __init__(self, name: str = "", log: str = "", controller: str = "") -> None:
@@ -149,7 +149,7 @@ class RouterChild(AMPChild):  # type: ignore[misc]
     commands.Measure.responder(measure)
 
     def _loc_rib(self) -> str:
-        """Write the Loc-RIB as JSON lines: prefix, AS path, NEXT_HOP, peer, why it is the best."""
+        """Write the Loc-RIB as JSON lines: prefix, AS path, NEXT_HOP, peer, why it is best."""
         loc_rib = self._router.speaker.routing.loc_rib
         lines = []
         for prefix, path in loc_rib.best.items():
@@ -157,7 +157,13 @@ class RouterChild(AMPChild):  # type: ignore[misc]
             reason = lost[-1] if lost else "the only path"
             attributes = path.attributes
             as_path = format_as_path(attributes.as_path)
-            row = [format_prefix(prefix), as_path, attributes.next_hop, path.source.peer, reason]
+            row = [
+                format_prefix(prefix),
+                as_path,
+                attributes.next_hop,
+                path.source.peer,
+                reason,
+            ]
             lines.append(json.dumps(row))
         return "\n".join(lines)
 
@@ -251,4 +257,4 @@ def run_forked(descriptor: int, log: str) -> None:
     factory.noisy = False
     reactor.adoptStreamConnection(descriptor, socket.AF_UNIX, factory)  # type: ignore[attr-defined]
     os.close(descriptor)
-    reactor.run(installSignalHandlers=False)  # type: ignore[attr-defined]
+    reactor.run(installSignalHandlers=False)  # type: ignore[call-arg]

@@ -1,8 +1,9 @@
 """Two ways to start a router process, behind ampoule's IStarter.
 
 `ForkServerStarter` forks a warm process (milliseconds); `SpawnStarter` is ampoule's own, which
-starts a fresh interpreter for each router (a third of a second). Both take the same arguments for a
-child, its name, its log file and the controller's process id, and both can `stop` all they started.
+starts a fresh interpreter for each router (a third of a second). Both take the same arguments
+for a child, its name, its log file and the controller's process id, and both can `stop` all
+they started.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from ampoule.iampoule import IStarter
 from ampoule.main import ProcessStarter
@@ -99,17 +100,17 @@ class ForkServerStarter:
         self._finished: dict[int, Deferred[str]] = {}
         self._stopped = False
 
-    def startAMPProcess(  # noqa: N802 -- the interface's name
+    def startAMPProcess(
         self,
-        ampChild: type[AMP],  # noqa: N803
-        ampParent: Callable[[], AMP] | None = None,  # noqa: N803
-        ampChildArgs: tuple[str, ...] = (),  # noqa: N803
+        ampChild: type[AMP],
+        ampParent: Callable[[], AMP] | None = None,
+        ampChildArgs: tuple[str, ...] = (),
     ) -> tuple[AMP, Deferred[str]]:
         """Fork a child; the fork server knows what it runs."""
         parent = (ampParent or AMP)()
         return self.startPythonProcess(parent, *ampChildArgs)
 
-    def startPythonProcess(self, prot: AMP, *args: str) -> tuple[AMP, Deferred[str]]:  # noqa: N802
+    def startPythonProcess(self, prot: AMP, *args: str) -> tuple[AMP, Deferred[str]]:
         """Connect `prot` to a new child; gives it, and a Deferred that fires when it ends.
 
         The Deferred fails with ProcessTerminated, or ProcessError if the fork server is gone.
@@ -125,7 +126,7 @@ class ForkServerStarter:
                 finished.errback(ProcessError("fork server", str(error)))
                 return prot, finished
             self._forking.append(finished)
-            factory = Factory.forProtocol(lambda: prot)  # type: ignore[arg-type]
+            factory = Factory.forProtocol(lambda: prot)
             factory.noisy = False
             ours.setblocking(False)
             self._reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, factory)
@@ -167,7 +168,9 @@ class ForkServerStarter:
         self._forking.clear()
         self._finished.clear()
         for finished in waiting:
-            finished.errback(ProcessError("fork server", "it has ended, and all routers with it"))
+            finished.errback(
+                ProcessError("fork server", "it has ended, and all routers with it")
+            )
 
 
 def reap(process: subprocess.Popen[bytes], seconds: float = 20.0) -> None:
@@ -182,7 +185,7 @@ def reap(process: subprocess.Popen[bytes], seconds: float = 20.0) -> None:
         process.wait()
 
 
-class SpawnStarter(ProcessStarter):  # type: ignore[misc]
+class SpawnStarter(ProcessStarter):
     """Starts routers as fresh interpreters, by ampoule's own means."""
 
     def __init__(self, child_reactor: str) -> None:
@@ -192,7 +195,7 @@ class SpawnStarter(ProcessStarter):  # type: ignore[misc]
         super().__init__(env=env, childReactor=child_reactor)
         self._running: dict[AMP, Deferred[None]] = {}
 
-    def startPythonProcess(self, prot: Any, *args: str) -> tuple[AMP, Deferred[str]]:  # noqa: N802
+    def startPythonProcess(self, prot: Any, *args: str) -> tuple[AMP, Deferred[str]]:
         """Start an interpreter for `prot`; gives its AMP, and a Deferred for its end."""
         child: AMP
         finished: Deferred[str]
@@ -223,7 +226,7 @@ def describe_end(reason: Failure) -> str:
     if reason.check(ProcessDone):
         return "exited with status 0"
     if reason.check(ProcessTerminated):
-        ended = reason.value
+        ended = cast(ProcessTerminated, reason.value)
         if ended.signal is not None:
             return f"killed by {signal.Signals(ended.signal).name}"
         return f"exited with status {ended.exitCode}"

@@ -8,7 +8,8 @@ that the codecs know nothing of it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from bgplab.errors import UpdateError
@@ -109,6 +110,9 @@ class PathAttributes:
     partial: tuple[int, ...] = ()
 
 
+_FIELDS = attrgetter(*(item.name for item in fields(PathAttributes)))
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """What came of an attribute block.
@@ -197,6 +201,11 @@ _TABLES = {
 # By whether the session is internal (RFC 4271 section 5, 5.1.5).
 _MANDATORY = {False: (ORIGIN, AS_PATH, NEXT_HOP), True: (ORIGIN, AS_PATH, NEXT_HOP, LOCAL_PREF)}
 
+_PLAIN_MANDATORY = {
+    internal: tuple(ATTRIBUTES[code].field for code in codes)
+    for internal, codes in _MANDATORY.items()
+}
+
 
 class _Block:
     """What has been read of one attribute block so far."""
@@ -263,8 +272,11 @@ def decode_attributes(block: bytes, *, four_octet: bool, internal: bool) -> Deco
     UpdateError where the session must be reset: an unrecognised well-known attribute (3/2), an
     MP_ attribute twice (3/1). Source: RFC 7606 section 3, 4, 7; RFC 6793 section 4, 6.
     """
-    raws, overrun = split_attributes(block)
     rows = _TABLES[four_octet, internal]
+    plain = _decode_plain(block, rows, _PLAIN_MANDATORY[internal])
+    if plain is not None:
+        return plain
+    raws, overrun = split_attributes(block)
     found = _Block(overrun)
     seen: set[int] = set()
     for raw in raws:
@@ -282,6 +294,34 @@ def decode_attributes(block: bytes, *, four_octet: bool, internal: bool) -> Deco
         found.require(code)
     attributes = None if found.withdraw else _assemble(found)
     return Decoded(attributes, found.withdraw, tuple(found.discarded))
+
+
+def _decode_plain(
+    block: bytes, rows: dict[int, Attribute], mandatory: tuple[str, ...]
+) -> Decoded | None:
+    """Read a block of known attributes, each well formed, once, and with its usual flags.
+
+    Nearly all blocks are like that. None for any other: that one is read with care.
+    """
+    values: dict[str, Any] = {}
+    start, end = 0, len(block)
+    try:
+        while start < end:
+            _, field, flags, decode, _, _ = rows[block[start + 1]]
+            first = start + 3
+            stop = first + block[start + 2]
+            if block[start] != flags or decode is None or not field or field in values:
+                return None
+            if stop > end:
+                return None
+            values[field] = decode(block[first:stop])
+            start = stop
+    except (KeyError, IndexError, UpdateError):
+        return None
+    for field in mandatory:
+        if field not in values:
+            return None
+    return Decoded(PathAttributes(**values))
 
 
 def _assemble(found: _Block) -> PathAttributes:
@@ -319,6 +359,10 @@ def encode_attributes(attributes: PathAttributes, *, four_octet: bool) -> bytes:
     AS4_AGGREGATOR carry them (RFC 6793 section 4.2.2). Raises ValueError, OverflowError or
     struct.error for values that do not fit; values that were decoded always do.
     """
+    if four_octet:
+        plain = _encode_plain(attributes)
+        if plain is not None:
+            return plain
     rows = _TABLES[four_octet, True]
     values = {
         code: value
@@ -336,6 +380,26 @@ def encode_attributes(attributes: PathAttributes, *, four_octet: bool) -> bytes:
         partial = PARTIAL if code in attributes.partial else 0
         octets[code] = join_attribute(row.flags | partial, code, row.encode(value))
     return b"".join(octets[code] for code in sorted(octets))
+
+
+def _encode_plain(attributes: PathAttributes) -> bytes | None:
+    """Write a block of ORIGIN, AS_PATH, NEXT_HOP, MED and LOCAL_PREF; None if there is more.
+
+    Nearly all blocks are like that.
+    """
+    origin, as_path, next_hop, med, local_pref, *more = _FIELDS(attributes)
+    if any(more):
+        return None
+    path = encode_as_path(as_path)
+    if len(path) > 255:
+        return None
+    head = b"\x40\x01\x01%c\x40\x02%c" % (origin, len(path))
+    block = head + path + b"\x40\x03\x04" + encode_next_hop(next_hop)
+    if med is not None:
+        block += b"\x80\x04\x04" + encode_med(med)
+    if local_pref is not None:
+        block += b"\x40\x05\x04" + encode_local_pref(local_pref)
+    return block
 
 
 def _is_present(code: int, value: object) -> bool:

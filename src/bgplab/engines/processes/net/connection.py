@@ -5,22 +5,33 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from ipaddress import IPv4Address
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from twisted.internet.interfaces import IAddress, IPullProducer, ITCPTransport
+from twisted.internet.interfaces import IAddress, IPullProducer
 from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from bgplab.engines.processes.net.delay import DelayLine, Timing
-from bgplab.speaker.inputs import Congested, Drained, Input, Octets, TcpAccepted, TcpClosed, TcpUp
+from bgplab.speaker.inputs import (
+    Congested,
+    Drained,
+    Input,
+    Octets,
+    TcpAccepted,
+    TcpClosed,
+    TcpUp,
+)
 
-HIGH_WATER = 65_536  # octets written but not taken by the kernel, from which a peer is congested
+if TYPE_CHECKING:
+    from twisted.internet.tcp import Connection
+
+HIGH_WATER = 65_536  # octets that the kernel has not taken, from which a peer is congested
 LINGER = 2.0  # seconds that a closing connection may take to flush what was sent
 
 
 def epoch_of(dialler_host: str, dialler_port: int) -> int:
-    """Name a TCP connection alike at both ends: by the address and port that it was dialled from.
+    """Name a TCP connection alike at both ends: by where it was dialled from.
 
     The kernel does not hand out a port again while the old connection may still be about.
     """
@@ -31,9 +42,9 @@ def epoch_of(dialler_host: str, dialler_port: int) -> int:
 class PeerConnection(Protocol):
     """Octets in as inputs, effects out as octets; tells when the kernel has taken everything.
 
-    It is registered as a pull producer, though it writes whenever there is something to say: that
-    is how a transport reports each time that the kernel has taken the last octet, and RFC 9687
-    counts from there.
+    It is registered as a pull producer, though it writes whenever there is something to say:
+    that is how a transport reports each time that the kernel has taken the last octet, and RFC
+    9687 counts from there.
     """
 
     def __init__(
@@ -60,7 +71,7 @@ class PeerConnection(Protocol):
 
     def connectionMade(self) -> None:
         """Say that TCP is up: dialled connections are numbered above zero."""
-        transport = cast(ITCPTransport, self.transport)
+        transport = self._tcp
         transport.setTcpNoDelay(True)
         transport.registerProducer(self, False)
         near, far = transport.getHost(), transport.getPeer()
@@ -93,15 +104,23 @@ class PeerConnection(Protocol):
         """Close once everything sent has left, or abort after LINGER seconds."""
         if self.delay is not None:
             self.delay.flush()
-        transport = cast(ITCPTransport, self.transport)
+        transport = self._tcp
         transport.unregisterProducer()
         self._feed = _deaf
         self._closing = timing.callLater(LINGER, transport.abortConnection)
         transport.loseConnection()
 
+    def abort(self) -> None:
+        """End the connection at once; `connectionLost` follows."""
+        self._tcp.abortConnection()
+
+    @property
+    def _tcp(self) -> Connection:
+        return cast("Connection", self.transport)
+
     def _write(self, octets: bytes) -> None:
         self._unsent += len(octets)
-        cast(ITCPTransport, self.transport).write(octets)
+        self._tcp.write(octets)
         if self._unsent > HIGH_WATER and not self._congested:
             self._congested = True
             self._feed(Congested(self.number))

@@ -1,8 +1,8 @@
 """One Speaker in one reactor: carries out its effects, feeds it inputs, and calls it in time.
 
 All that protocol means is in the Speaker. The shell owns the port, the connections and a single
-delayed call for `next_deadline`. An exception in the Speaker is recorded with its peer and costs
-that session at most; the reactor goes on.
+delayed call for `next_deadline`. An exception in the Speaker is recorded with its peer and
+costs that session at most; the reactor goes on.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ class Shell:
         stirred: Callable[[], None],
     ) -> None:
         self.config = config
-        self.speaker = Speaker(config)
+        self.speaker = Speaker(config, random.Random(config.seed))
         self.lateness = LatenessHistogram()
         self.failures = 0
         self._reactor = reactor
         self._clock = clock
         self._record = record
         self._stirred = stirred
-        self._rng = random.Random(config.seed + 1)  # the links' jitter, apart from the speaker's
+        self._rng = random.Random(config.seed + 1)  # of the links, apart from the speaker's
         self._peers = {peer.name: peer for peer in config.peers}
         self._connections: dict[int, PeerConnection] = {}
         self._dialling: dict[int, Deferred[Any]] = {}
@@ -135,7 +135,7 @@ class Shell:
         carrier = self._connections.get(number)
         if carrier is not None:
             # The Speaker hears of it as of any lost connection, and drops the session.
-            carrier.transport.abortConnection()
+            carrier.abort()
 
     def _rearm(self) -> None:
         """Keep the one delayed call no later than the Speaker's deadline."""

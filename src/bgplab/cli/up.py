@@ -1,0 +1,153 @@
+"""`bgplab up FILE`: keep a lab running until Ctrl-C, and show what becomes of it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bgplab.cli.drive import Interrupted, drive
+from bgplab.cli.files import read_topology
+from bgplab.cli.options import lab_options
+from bgplab.cli.output import interactive
+from bgplab.cli.status import Status, describe_death
+from bgplab.engines.processes.controller import Options, Run, prepare
+from bgplab.errors import EXIT_INTERRUPTED
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from bgplab.engines.processes.lab import ProcessLab
+    from bgplab.engines.verdict import Death
+
+REFRESH = 0.25  # seconds between two pictures of the lab
+FOREVER = 365 * 86400.0
+EVENTS = 8  # lines of news below the live table
+
+
+@click.command()
+@click.argument("file", metavar="FILE")
+@lab_options
+def up(file: str, options: Options) -> None:
+    """Start the lab of a topology FILE and keep it up until Ctrl-C.
+
+    Shows every router with its process id and its sessions, and says when the network has
+    converged: at first, and again after each change. Kill a router (kill -9 PID) and see.
+    """
+    topology = read_topology(file)
+    prepared = prepare(topology, topology.source, options)
+    screen = Screen()
+    try:
+        drive(options.reactor, lambda reactor: _up(reactor, prepared, screen))
+    except Interrupted:
+        screen.status.line(f"interrupted: the lab is stopped; store {prepared.database}")
+        sys.exit(EXIT_INTERRUPTED)
+    finally:
+        prepared.abandon()
+
+
+async def _up(reactor: Any, prepared: Run, screen: Screen) -> None:
+    """Run a lab until this is cancelled."""
+    from twisted.internet.task import LoopingCall
+
+    lab = prepared.open(reactor)
+    began = prepared.options.began
+    lab.on_death = lambda death: screen.died(death, time.monotonic() - began)
+    drawing = LoopingCall(screen.draw, lab)
+    drawing.clock = reactor
+    drawing.start(REFRESH)
+    try:
+        verdict = await prepared.converge(FOREVER)
+        screen.news(verdict.detected - began, f"converged at {verdict.at - began:.2f} s")
+        screen.news(verdict.detected - began, f"store {prepared.database}")
+        while True:
+            await lab.store_routes()
+            since = await lab.until_disturbed()
+            verdict = await prepared.converge(FOREVER)
+            took = max(0.0, verdict.at - since)
+            screen.news(
+                verdict.detected - began,
+                f"converged again, {took:.3f} s after the network was disturbed: "
+                f"{lab.progress().established} sessions",
+            )
+    finally:
+        drawing.stop()
+        screen.close()
+        await prepared.close()
+
+
+class Screen:
+    """What the user sees: a live table on a terminal, plain lines elsewhere."""
+
+    def __init__(self) -> None:
+        self.status = Status(sys.stderr)
+        self._news: deque[str] = deque(maxlen=EVENTS)
+        self._live: Any = None
+        if interactive(sys.stdout):
+            from rich.live import Live
+
+            # rich would refresh from a thread of its own; a LoopingCall does it here.
+            self._live = Live(auto_refresh=False, transient=True)
+            self._live.start()
+
+    def news(self, at: float, text: str) -> None:
+        """Tell what happened, `at` seconds after the start."""
+        line = f"{at:9.3f} s  {text}"
+        if self._live is None:
+            self.status.done()
+            click.echo(line)
+            sys.stdout.flush()
+        else:
+            self._news.append(line)
+
+    def died(self, death: Death, at: float) -> None:
+        """Tell of a router that died."""
+        self.news(at, describe_death(death))
+
+    def draw(self, lab: ProcessLab) -> None:
+        """Show the lab as it is now."""
+        if self._live is None:
+            self.status.progress(lab.progress())
+        else:
+            self._live.update(self._picture(lab), refresh=True)
+
+    def close(self) -> None:
+        """Give the terminal back; what happened last stays."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+            click.echo("\n".join(self._news))
+
+    def _picture(self, lab: ProcessLab) -> RenderableType:
+        """Draw as many routers as the terminal has lines for, those in trouble first."""
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        progress = lab.progress()
+        table = Table("router", "AS", "pid", "state", "sessions up", title=_headline(progress))
+        rows = sorted(lab.states(), key=lambda row: (row.alive, row.up == row.sessions))
+        room = max(3, self._live.console.height - EVENTS - 8)
+        for row in rows[:room]:
+            state = "running" if row.alive else "dead" if row.pid else "starting"
+            table.add_row(
+                row.name,
+                str(row.asn),
+                str(row.pid or "-"),
+                Text(state, style="" if row.alive else "red"),
+                Text(
+                    f"{row.up}/{row.sessions}", style="" if row.up == row.sessions else "yellow"
+                ),
+            )
+        rest = f"and {len(rows) - room} more routers" if len(rows) > room else ""
+        return Group(table, Text(rest), *(Text(line) for line in self._news))
+
+
+def _headline(progress: Any) -> str:
+    return (
+        f"routers {progress.ready}/{progress.routers}   "
+        f"sessions {progress.established}/{progress.sessions}   Ctrl-C stops the lab"
+    )

@@ -1,0 +1,58 @@
+"""One router process, as the controller sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.protocols.amp import AMP
+
+from bgplab.config import RouterConfig
+from bgplab.engines.processes import commands
+from bgplab.errors import ProcessError
+
+LOG_TAIL = 2000  # characters of a dead router's log that are shown
+
+
+class ControllerAMP(AMP):
+    """The controller's end of one router's control socket."""
+
+    def __init__(self, received: Callable[[bytes], None]) -> None:
+        super().__init__()
+        self._received = received
+
+    def records(self, frame: bytes) -> dict[str, Any]:
+        """Take one frame of records."""
+        self._received(frame)
+        return {}
+
+    commands.Records.responder(records)
+
+
+class RemoteRouter:
+    """What the controller knows of one router process."""
+
+    def __init__(self, config: RouterConfig, log: Path) -> None:
+        self.config = config
+        self.log = log
+        self.peers = tuple(peer.name for peer in config.peers)
+        self.amp: AMP | None = None
+        self.pid = 0
+        self.ready = False
+        self.alive = False
+        self.on_purpose = False  # somebody asked for its end
+
+    def call(self, command: type[Any], **values: Any) -> Deferred[dict[str, Any]]:
+        """Send an AMP command. Raises ProcessError if the router is not alive."""
+        if self.amp is None or not self.alive:
+            raise ProcessError(self.config.name, "not running")
+        answer: Deferred[dict[str, Any]] = self.amp.callRemote(command, **values)
+        return answer
+
+    def log_tail(self) -> str:
+        """Give the end of the router's log; empty if it wrote none."""
+        if not self.log.exists():
+            return ""
+        return self.log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL:]
