@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ protocol static own {{
 }}
 protocol bgp lab {{
   local {near} port {port} as {asn};
-  neighbor {far} port {port} as {far_asn};
+  neighbor {far} port {port} {expected};
   multihop; strict bind yes;
   hold time 3; keepalive time 1;
   connect delay time 1; connect retry time 1; error wait time 1,1; error forget time 1;
@@ -182,14 +182,21 @@ class LabRouter:
 
     def sent(self, *kinds: int, peer: str = "bird") -> int:
         """Count the messages of these types that were sent to a peer."""
-        return sum(kind in kinds for kind, _ in messages(self.facts, OctetsSent, peer))
+        return _count(self.octets(True, peer), kinds)
 
     def received(self, *kinds: int, peer: str = "bird") -> int:
         """Count the messages of these types that a peer has sent."""
-        return sum(kind in kinds for kind, _ in messages(self.facts, OctetsReceived, peer))
+        return _count(self.octets(False, peer), kinds)
+
+    def octets(self, sent: bool, peer: str = "bird") -> bytes:
+        """Give all that was sent to a peer, or came from it."""
+        which = OctetsSent if sent else OctetsReceived
+        return b"".join(
+            fact.octets for fact in self.facts if isinstance(fact, which) and fact.peer == peer
+        )
 
     def notifications(
-        self, which: type[NotificationSent] | type[NotificationReceived]
+        self, which: type[NotificationSent | NotificationReceived]
     ) -> list[tuple[int, int, bytes]]:
         """Give code, subcode and data of the NOTIFICATIONs sent, or received."""
         return [
@@ -199,17 +206,13 @@ class LabRouter:
         ]
 
 
-def messages(
-    facts: Iterable[Fact], which: type[OctetsSent] | type[OctetsReceived], peer: str
-) -> list[tuple[int, bytes]]:
-    """Cut the octets that went to a peer, or came from it, into (type, body)."""
+def _count(octets: bytes, kinds: Collection[int]) -> int:
+    """Count the messages of these types in octets."""
     framer = Framer()
-    found = []
-    for fact in facts:
-        if isinstance(fact, which) and fact.peer == peer:
-            framer.feed(fact.octets)
-            while (message := framer.next()) is not None:
-                found.append(message)
+    framer.feed(octets)
+    found = 0
+    while (message := framer.next()) is not None:
+        found += message[0] in kinds
     return found
 
 
@@ -262,10 +265,11 @@ class Bench:
         return PeerConfig(name, f"127.9.0.{number}", self.port, asn, passive, FAST)
 
     def bird(
-        self, number: int, asn: int, lab_asn: int, options: str = PASSIVE, routes: str = ""
+        self, number: int, asn: int, expected: str, options: str = PASSIVE, routes: str = ""
     ) -> Bird:
         """Start a bird whose neighbour is the lab router; it dials unless `options` forbid it.
 
+        `expected` is the AS that it expects the lab router to be in, such as "as 65001"; it,
         `options` and `routes` are text of its configuration.
         """
         config = BIRD.format(
@@ -274,7 +278,7 @@ class Bench:
             far=NEAR,
             port=self.port,
             asn=asn,
-            far_asn=lab_asn,
+            expected=expected,
             options=options,
             routes=routes,
         )
@@ -291,15 +295,15 @@ class Bench:
         bird_asn: int = 65002,
         lab_passive: bool = False,
         options: str = PASSIVE,
-        expected_asn: int = 0,
+        expected: str = "",
     ) -> tuple[LabRouter, Bird]:
         """Make a lab router and a bird that are each other's only neighbour.
 
-        The lab router does not dial before `connect`. `expected_asn` is the AS that BIRD expects
-        it to be in, the right one by default.
+        The lab router does not dial before `connect`. `expected` is as in `bird`, by default
+        the right one.
         """
         router = self.router(lab_asn, self.peer("bird", 2, bird_asn, lab_passive))
-        return router, self.bird(2, bird_asn, expected_asn or lab_asn, options, routes)
+        return router, self.bird(2, bird_asn, expected or f"as {lab_asn}", options, routes)
 
     def connect(self, router: LabRouter, *birds: Bird) -> None:
         """Bring all sessions up."""

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.interop
 PREFIXES = 1000
 GROUPS = 10  # sets of attributes
 SIZE = PREFIXES // GROUPS
-LAB_DIALS = {}
+LAB_DIALS: dict[str, object] = {}
 BIRD_DIALS = {"lab_passive": True, "options": ""}
 BOTH_DIAL = {"options": ""}
 FOUR_OCTETS = {"lab_asn": 4_200_000_001, "bird_asn": 4_200_000_002}
@@ -117,19 +117,18 @@ def test_four_octet_as_numbers_go_both_ways(bench):
 
 def test_a_bird_with_two_octet_as_numbers_gets_and_gives_the_same_paths(bench):
     """RFC 6793 section 4.2: AS_TRANS, AS4_PATH."""
-    roles = {
-        "lab_asn": 4_200_000_001,
-        "expected_asn": 23456,
-        "options": "passive on; enable as4 off;",
-    }
+    options = "passive on; enable as4 off;"
     routes = (
         f"route {bird_prefix(0)} blackhole {{ bgp_path.prepend(65100);"
         f" bgp_path.prepend(4200000009); }};"
     )
-    router, bird = bench.pair(routes, **roles)
+    router, bird = bench.pair(
+        routes, lab_asn=4_200_000_001, expected="external", options=options
+    )
     router.shell.feed(lab_group(0))
     bench.connect(router, bird)
     bench.until(lambda: len(router.routes()) == 1 and bird.count() == SIZE)
+    assert not router.shell.speaker.sessions["bird"].negotiated.four_octet
     path = router.routes()[bird_prefix(0)].attributes.as_path
     assert format_as_path(path) == "65002 4200000009 65100"
     assert bird.routes()[lab_prefix(0)]["as_path"] == "4200000001"
@@ -201,6 +200,7 @@ def test_what_one_side_withdraws_the_other_forgets(bench):
 def test_each_side_sends_its_routes_again_on_route_refresh(bench):
     """RFC 2918 section 4."""
     router, bird = exchange(bench, LAB_DIALS)
+    before = router.transitions()
     sent, received = router.sent(UPDATE), router.received(UPDATE)
     bird.ask("reload in lab")
     bench.until(lambda: router.received(ROUTE_REFRESH) == 1)
@@ -211,7 +211,7 @@ def test_each_side_sends_its_routes_again_on_route_refresh(bench):
     bench.until(lambda: router.received(UPDATE) >= received + GROUPS)
     check_in_lab(router, 65002)
     check_in_bird(bird, 65001)
-    assert len(router.transitions()) == len({fact.new for fact in router.transitions()})
+    assert router.transitions() == before
 
 
 def test_a_stopped_bird_loses_its_session_when_the_hold_time_is_over(bench):
@@ -234,10 +234,10 @@ def test_bird_hears_why_the_lab_router_shuts_down(bench):
     """RFC 4486 section 4, RFC 9003 section 2."""
     router, bird = bench.pair()
     bench.connect(router, bird)
-    router.shell.feed(Stop(message="Wartung bis 18:00 – Müller"))
+    router.shell.feed(Stop(message="Wartung bis 18:00, Müller"))
     bench.until(lambda: not bird.established())
     assert bird.last_error() == "Received: Administrative shutdown"
-    assert "Wartung bis 18:00 – Müller" in bird.ask("show protocols all lab")
+    assert "Wartung bis 18:00, Müller" in bird.ask("show protocols all lab")
     assert router.transitions()[-1].new is State.IDLE
 
 
@@ -255,12 +255,12 @@ def test_the_lab_router_hears_why_bird_shuts_down(bench):
 
 def test_bird_refuses_an_as_that_it_does_not_expect(bench):
     """RFC 4271 section 6.2, Bad Peer AS."""
-    router, bird = bench.pair(expected_asn=65077)
+    router, bird = bench.pair(expected="as 65077")
     router.shell.dial()
     bench.until(lambda: bool(router.notifications(NotificationReceived)))
     code, subcode, _ = router.notifications(NotificationReceived)[0]
     assert (code, subcode) == (2, 2)
-    assert bird.last_error() == "Bad peer AS: 65001"
+    assert bird.last_error() == "BGP Error: Bad peer AS"
 
 
 def test_a_route_passes_through_the_lab_router_from_one_bird_to_another(bench):
@@ -271,8 +271,8 @@ def test_a_route_passes_through_the_lab_router_from_one_bird_to_another(bench):
     )
     near, far = bench.peer("near", 2, 65002), bench.peer("far", 3, 65003)
     router = bench.router(65001, near, far)
-    one = bench.bird(2, 65002, 65001, routes=routes)
-    two = bench.bird(3, 65003, 65001)
+    one = bench.bird(2, 65002, "as 65001", routes=routes)
+    two = bench.bird(3, 65003, "as 65001")
     bench.connect(router, one, two)
     bench.until(lambda: two.count() == 1)
     assert two.routes() == {

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import count
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from bgplab.config import Level, PeerConfig, RouterConfig, RouterFlags, SessionFlags, Timers
 from bgplab.facts import Fact
@@ -34,6 +34,8 @@ from bgplab.wire.nlri import format_prefix
 if TYPE_CHECKING:
     import random
 
+Kind = TypeVar("Kind")  # of Fact
+
 
 class End(NamedTuple):
     """One end of a TCP connection: the router, and its number for the connection."""
@@ -52,20 +54,22 @@ class Told(NamedTuple):
 class Network:
     """Routers, the connections between them, and a clock of its own (`now`, seconds).
 
-    `facts` keeps what routers told, `effects` all that they asked for, in order. `rng` draws the
-    jitter of links.
+    `facts` keeps what routers told, `effects` all that they asked for, in order. `rng` makes
+    the random numbers of a seed: a router's own, and with `seed` those of the links' jitter.
     """
 
-    def __init__(self, speakers: Iterable[Speaker], rng: random.Random) -> None:
-        self.speakers = {speaker.config.name: speaker for speaker in speakers}
+    def __init__(
+        self,
+        configs: Iterable[RouterConfig],
+        rng: Callable[[int], random.Random],
+        seed: int = 0,
+    ) -> None:
+        self.speakers = {config.name: Speaker(config, rng(config.seed)) for config in configs}
         self.now = 0.0
         self.facts: list[Told] = []
         self.effects: list[tuple[str, Effect]] = []
         self.cut: set[frozenset[str]] = set()  # links, as pairs of names, that swallow octets
-        self._rng = rng
-        self._addresses = {
-            speaker.config.address: name for name, speaker in self.speakers.items()
-        }
+        self._rng = rng(seed)
         self._peers = {
             (name, peer.name): peer
             for name, speaker in self.speakers.items()
@@ -250,9 +254,11 @@ class Network:
             for prefix, path in sorted(found.items())
         }
 
-    def of(self, name: str, kind: type) -> Iterator[Fact]:
+    def of(self, name: str, kind: type[Kind]) -> Iterator[Kind]:
         """Go through the facts of one kind that a router told."""
-        return (fact for router, fact in self.facts if router == name and type(fact) is kind)
+        return (
+            fact for router, fact in self.facts if router == name and isinstance(fact, kind)
+        )
 
 
 def routers(
@@ -265,12 +271,13 @@ def routers(
     delay: float = 0.001,
     delay_jitter: float = 0.0,
     igp: Mapping[str, float] | None = None,
+    crowd: float = 0.0,
     prefixes: int = 1,
 ) -> list[RouterConfig]:
     """Configure routers by name and AS number, numbered from 1 in their order, and their links.
 
-    Router i has identifier and NEXT_HOP 10.0.0.i and originates 10.i.0.0/24, 10.i.1.0/24, and so
-    on. The first of a link listens, the second dials, as long as `passive` is not changed.
+    Router i has identifier and NEXT_HOP 10.0.0.i and originates 10.i.0.0/24, 10.i.1.0/24, and
+    so on. The first router of a link listens, the second dials.
     """
     numbers = {name: number for number, name in enumerate(asns, 1)}
     peers: dict[str, list[PeerConfig]] = {name: [] for name in asns}
@@ -301,6 +308,7 @@ def routers(
             peers=tuple(peers[name]),
             flags=flags or RouterFlags(coalesce="off"),
             igp=dict(igp or {}),
+            crowd=crowd,
             seed=number,
         )
         for name, number in numbers.items()

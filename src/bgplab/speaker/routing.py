@@ -80,7 +80,7 @@ class Routing:
         self._open: dict[str, Outbound] = {}  # those whose session is Established
         self._dirty: dict[bytes, None] = {}
         self._joining: dict[str, None] = {}  # peers that are owed the whole table
-        self._pacer = Pacer(config.flags.coalesce)
+        self._pacer = Pacer(config.flags.coalesce, config.crowd)
         self._started = False
         self._decide_at = math.inf
         self._send_at = math.inf
@@ -253,10 +253,10 @@ class Routing:
             else:
                 self.loc_rib.own[prefix] = path
             self._dirty[prefix] = None
-        self._own_pending.clear()
         self._own_at = math.inf
-        if self._own_interval > 0:
+        if self._own_pending and self._own_interval > 0:
             self._own_until = now + self._own_interval * self._rng.uniform(JITTER, 1.0)
+        self._own_pending.clear()
         self._touch(now)
 
     # Decision and dissemination.
@@ -282,7 +282,7 @@ class Routing:
 
     def _decide(self, now: float) -> None:
         """Choose the best path of every touched prefix, stage what changed, and send it."""
-        due, self._decide_at = self._decide_at, math.inf
+        self._decide_at = math.inf
         dirty, self._dirty = self._dirty, {}
         decide, best = self.loc_rib.decide, self.loc_rib.best
         changed = [prefix for prefix in dirty if decide(prefix)]
@@ -300,7 +300,7 @@ class Routing:
             else:
                 for prefix in changed:
                     stage(prefix, best.get(prefix))
-        self._pacer.decided(now, due)
+        self._pacer.decided(now, len(changed))
         self._send(now)
 
     def _send(self, now: float) -> None:

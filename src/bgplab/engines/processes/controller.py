@@ -16,7 +16,7 @@ import os
 import socket
 import subprocess
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +61,7 @@ def prepare(topology: Topology, text: str, options: Options) -> Run:
     block, claim = preflight.claim_block(options.port)
     try:
         planned = plan(topology, block, options.port, options.seed, options.level)
+        planned = _crowded(planned)
         _check(planned, options)
         preflight.raise_descriptor_limit()
         if options.store is None:
@@ -74,6 +75,13 @@ def prepare(topology: Topology, text: str, options: Options) -> Run:
         claim.close()
         raise
     return Run(planned, text, options, database, logs, claim, warm)
+
+
+def _crowded(planned: Plan) -> Plan:
+    """Tell every router how many session ends share a processor with it."""
+    crowd = 2 * len(planned.sessions) / len(os.sched_getaffinity(0))
+    routers = tuple(replace(router, crowd=crowd) for router in planned.routers)
+    return replace(planned, routers=routers)
 
 
 def _forks(options: Options) -> bool:

@@ -64,6 +64,9 @@ def main(descriptor: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     channel = socket.socket(fileno=descriptor)
     preload()
+    from bgplab.engines.processes.rehearsal import rehearse
+
+    rehearse()
     gc.collect()
     gc.disable()
     gc.freeze()
@@ -156,6 +159,7 @@ class ForkServer:
             os.close(self._wake_write)
             die_with_parent(parent)
             set_name(wanted["name"])
+            __import__('bgplab.engines.processes.parentage',fromlist=['x']).set_slice(0, 0.1)
             gc.enable()
             gc.set_threshold(*GC_THRESHOLD)
             reactors.install(wanted["reactor"])

@@ -278,12 +278,20 @@ class ProcessLab:
     async def _act(self, name: str, kind: str, fields: dict[str, Any]) -> None:
         router = self._router(name)
         self._detector.disturb(name)
-        answer = await router.call(commands.Act, act=json.dumps([kind, fields]).encode())
-        self._detector.disturbed(name, answer["activity"])
+        answer = {"activity": 0}  # an act that is refused changes nothing
+        try:
+            answer = await router.call(commands.Act, act=json.dumps([kind, fields]).encode())
+        finally:
+            self._detector.disturbed(name, answer["activity"])
 
     def kill(self, router: str) -> None:
-        """Kill a router as a crash would (SIGKILL); not counted as a death."""
+        """Kill a router as a crash would (SIGKILL); not counted as a death.
+
+        Raises ProcessError if it is not running.
+        """
         found = self._router(router)
+        if not found.alive:
+            raise ProcessError(router, "not running")
         found.on_purpose = True
         os.kill(found.pid, signal.SIGKILL)
         self._detector.disturb(router)

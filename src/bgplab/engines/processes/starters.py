@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -178,11 +179,14 @@ def reap(process: subprocess.Popen[bytes], seconds: float = 20.0) -> None:
 
     Its children end with it either way.
     """
+    descriptor = os.pidfd_open(process.pid)
     try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        ended, _, _ = select.select([descriptor], [], [], seconds)
+        if not ended:
+            process.kill()
+    finally:
+        os.close(descriptor)
+    process.wait()
 
 
 class SpawnStarter(ProcessStarter):

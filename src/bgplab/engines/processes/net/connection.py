@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import random
+import socket
 from collections.abc import Callable
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any, cast
 
-from twisted.internet.interfaces import IAddress, IPullProducer
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.error import UserError
+from twisted.internet.interfaces import IAddress, IConnector, IPullProducer
+from twisted.internet.protocol import ClientFactory, Factory, Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -26,8 +27,23 @@ from bgplab.speaker.inputs import (
 if TYPE_CHECKING:
     from twisted.internet.tcp import Connection
 
-HIGH_WATER = 65_536  # octets that the kernel has not taken, from which a peer is congested
 LINGER = 2.0  # seconds that a closing connection may take to flush what was sent
+
+# Small buffers in the kernel: what a slow peer has not read yet stays with us, where news still
+# replaces older news (Congested), and does not pile up before it as messages read in vain.
+# A segment must be small beside them: that of loopback, 64 KB, would make TCP wait for a window
+# that never opens.
+BUFFER = 8_192  # octets; Linux doubles it for its own book-keeping
+SEGMENT = 1_448
+
+Link = Callable[[str, Callable[[bytes], None]], DelayLine | None]
+
+
+def shape(handle: socket.socket) -> None:
+    """Set the buffers of a socket that is about to listen or to connect."""
+    handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SEGMENT)
+    handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
+    handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
 
 
 def epoch_of(dialler_host: str, dialler_port: int) -> int:
@@ -48,26 +64,20 @@ class PeerConnection(Protocol):
     """
 
     def __init__(
-        self, number: int, feed: Callable[[Input], None], lost: Callable[[int], None]
+        self,
+        number: int,
+        feed: Callable[[Input], None],
+        lost: Callable[[int], None],
+        link: Link,
     ) -> None:
         self.number = number
         self.delay: DelayLine | None = None
         self._feed = feed
         self._lost = lost
-        self._unsent = 0
+        self._link = link
+        self._unsent = False
         self._congested = False
         self._closing: Any = None
-
-    def delayed(
-        self,
-        timing: Timing,
-        now: Callable[[], float],
-        delay: float,
-        jitter: float,
-        rng: random.Random,
-    ) -> None:
-        """Let every octet that is sent spend time on the link."""
-        self.delay = DelayLine(timing, now, delay, jitter, rng, self._write)
 
     def connectionMade(self) -> None:
         """Say that TCP is up: dialled connections are numbered above zero."""
@@ -75,6 +85,7 @@ class PeerConnection(Protocol):
         transport.setTcpNoDelay(True)
         transport.registerProducer(self, False)
         near, far = transport.getHost(), transport.getPeer()
+        self.delay = self._link(far.host, self._write)
         if self.number > 0:
             self._feed(TcpUp(self.number, epoch_of(near.host, near.port)))
         else:
@@ -119,16 +130,16 @@ class PeerConnection(Protocol):
         return cast("Connection", self.transport)
 
     def _write(self, octets: bytes) -> None:
-        self._unsent += len(octets)
-        self._tcp.write(octets)
-        if self._unsent > HIGH_WATER and not self._congested:
+        if self._unsent and not self._congested:
             self._congested = True
             self._feed(Congested(self.number))
+        self._unsent = True
+        self._tcp.write(octets)
 
     def resumeProducing(self) -> None:
         """Say that the kernel has taken everything."""
         if self._unsent:
-            self._unsent = 0
+            self._unsent = False
             self._congested = False
             self._feed(Drained(self.number))
 
@@ -140,8 +151,8 @@ def _deaf(given: Input) -> None:
     """Ignore an input: the router has closed this connection and knows nothing of it."""
 
 
-class PeerFactory(Factory):
-    """Builds connections; `number` gives each its number."""
+class AcceptFactory(Factory):
+    """Builds the connections that come in."""
 
     noisy = False
 
@@ -153,3 +164,28 @@ class PeerFactory(Factory):
         connection = self._build()
         connection.factory = self
         return connection
+
+
+class DialFactory(ClientFactory):
+    """Builds the connection of one attempt to dial, or says that it failed."""
+
+    noisy = False
+
+    def __init__(self, build: Callable[[], PeerConnection], failed: Callable[[], None]) -> None:
+        self._build = build
+        self._failed = failed
+
+    def startedConnecting(self, connector: Any) -> None:
+        """Set the buffers: the socket is there, and TCP has not started yet."""
+        shape(connector.transport.getHandle())
+
+    def buildProtocol(self, addr: IAddress | None) -> PeerConnection:
+        """Make the Protocol of the connection."""
+        connection = self._build()
+        connection.factory = self
+        return connection
+
+    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
+        """Pass the failure on; that of an attempt that was given up has nobody to hear it."""
+        if not reason.check(UserError):
+            self._failed()

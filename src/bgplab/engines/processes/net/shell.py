@@ -11,21 +11,28 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.endpoints import TCP4ClientEndpoint
-from twisted.internet.interfaces import IDelayedCall, IListeningPort
+from twisted.internet.interfaces import IConnector, IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from bgplab.config import RouterConfig
-from bgplab.engines.processes.net.connection import PeerConnection, PeerFactory
+from bgplab.engines.processes.net.connection import (
+    AcceptFactory,
+    DialFactory,
+    PeerConnection,
+    shape,
+)
+from bgplab.engines.processes.net.delay import DelayLine
 from bgplab.facts import CallbackFailed, Fact
 from bgplab.observe.histogram import LatenessHistogram
 from bgplab.session.effects import Close, Dial, Effect, Send
+from bgplab.session.session import Session
 from bgplab.speaker.inputs import Input, Start, TcpFailed
 from bgplab.speaker.speaker import Speaker
 
 BACKLOG = 1024
+READ_FIRST = 0.005  # seconds of lateness after which sockets are read before timers fire
+TIMER_PUT_OFF = 1.0  # seconds that the timers of a session rest after one of them failed
 DIAL_TIMEOUT = 30.0  # seconds; ConnectRetryTimer gives up earlier or later as configured
 
 
@@ -55,13 +62,16 @@ class Shell:
         self._stirred = stirred
         self._rng = random.Random(config.seed + 1)  # of the links, apart from the speaker's
         self._peers = {peer.name: peer for peer in config.peers}
+        self._by_address = {peer.address: peer for peer in config.peers}
         self._connections: dict[int, PeerConnection] = {}
-        self._dialling: dict[int, Deferred[Any]] = {}
+        self._dialling: dict[int, IConnector] = {}
         self._accepted = 0
-        self._port: IListeningPort | None = None
+        self._port: Any = None  # of type twisted.internet.tcp.Port
         self._call: IDelayedCall | None = None
+        self._read_first = False
         self._due = 0.0  # the deadline that the call stands for
         self._armed_at = 0.0
+        self._rest_until = 0.0  # no tick before that time
 
     def listen(self) -> None:
         """Open the port and start the sessions that only listen.
@@ -70,10 +80,11 @@ class Shell:
         """
         self._port = self._reactor.listenTCP(
             self.config.port,
-            PeerFactory(self._accept),
+            AcceptFactory(self._accept),
             backlog=BACKLOG,
             interface=self.config.address,
         )
+        shape(self._port.socket)
         passive = tuple(peer.name for peer in self.config.peers if peer.passive)
         if passive:
             self.feed(Start(passive))
@@ -94,6 +105,12 @@ class Shell:
     def _tick(self) -> None:
         self._call = None
         now = self._clock()
+        if now - self._due > READ_FIRST and not self._read_first:
+            # A hold timer must not expire over octets that wait in the socket.
+            self._read_first = True
+            self._call = self._reactor.callLater(0, self._tick)
+            return
+        self._read_first = False
         if self._due > self._armed_at:
             self.lateness.add(now - self._due)
         self._run(lambda: self.speaker.tick(now), None)
@@ -101,11 +118,9 @@ class Shell:
     def _run(self, step: Callable[[], list[Effect]], given: Input | None) -> None:
         """Run one step of the Speaker; contain what goes wrong in it."""
         try:
-            effects = step()
+            self._perform(step())
         except Exception:  # noqa: BLE001 -- nothing that a peer sends may stop the reactor
             self._contain(given)
-        else:
-            self._perform(effects)
         self._rearm()
         self._stirred()
 
@@ -124,24 +139,39 @@ class Shell:
                     self._record(effect)
 
     def _contain(self, given: Input | None) -> None:
-        """Record an exception; end the connection that it came from, if it came from one."""
+        """Record an exception; end the connections of the session that it came from."""
         self.failures += 1
         failure = Failure()
         number = getattr(given, "connection", 0)
-        session = self.speaker.session_of(number)
+        session = self._put_off() if given is None else self.speaker.session_of(number)
         peer = session.name if session is not None else ""
         self.log.failure("callback failed, peer {peer}", failure=failure, peer=peer)
         self._record(CallbackFailed(self._clock(), peer, failure.getTraceback()))
-        carrier = self._connections.get(number)
-        if carrier is not None:
-            # The Speaker hears of it as of any lost connection, and drops the session.
-            carrier.abort()
+        for each, carrier in list(self._connections.items()):
+            if each == number or (peer and self.speaker.session_of(each) is session):
+                # The Speaker hears of it as of any lost connection, and drops the session.
+                carrier.abort()
+
+    def _put_off(self) -> Session | None:
+        """Let what failed in a tick rest, as it may fail again; give the session it was.
+
+        It is the first whose deadline has passed, since those before it have been served; None
+        if it was no session.
+        """
+        now = self._clock()
+        for session in self.speaker.sessions.values():
+            if session.next_deadline <= now:
+                session.next_deadline = now + TIMER_PUT_OFF
+                return session
+        self._rest_until = now + TIMER_PUT_OFF
+        return None
 
     def _rearm(self) -> None:
         """Keep the one delayed call no later than the Speaker's deadline."""
         due = self.speaker.next_deadline
         if due is None:
             return
+        due = max(due, self._rest_until)
         if self._call is not None:
             if due >= self._due:
                 return
@@ -155,34 +185,43 @@ class Shell:
         return self._connection(self._accepted)
 
     def _connection(self, number: int) -> PeerConnection:
-        carrier = PeerConnection(number, self.feed, self._lost)
+        self._dialling.pop(number, None)
+        carrier = PeerConnection(number, self.feed, self._lost, self._link)
         self._connections[number] = carrier
         return carrier
+
+    def _link(self, address: str, deliver: Callable[[bytes], None]) -> DelayLine | None:
+        """Give the link to a peer, if octets spend time on it."""
+        peer = self._by_address.get(address)
+        if peer is None or not (peer.delay or peer.delay_jitter):
+            return None
+        return DelayLine(
+            self._reactor, self._clock, peer.delay, peer.delay_jitter, self._rng, deliver
+        )
 
     def _lost(self, number: int) -> None:
         self._connections.pop(number, None)
 
     def _dial(self, number: int, name: str) -> None:
         peer = self._peers[name]
-        endpoint = TCP4ClientEndpoint(
-            self._reactor,
+        factory = DialFactory(
+            lambda: self._connection(number), lambda: self._dial_failed(number)
+        )
+        self._dialling[number] = self._reactor.connectTCP(
             peer.address,
             peer.port,
+            factory,
             timeout=DIAL_TIMEOUT,
             bindAddress=(self.config.address, 0),
         )
-        attempt = endpoint.connect(PeerFactory(lambda: self._connection(number)))
-        self._dialling[number] = attempt
-        attempt.addBoth(self._dialled, number)
 
-    def _dialled(self, result: Any, number: int) -> None:
+    def _dial_failed(self, number: int) -> None:
         self._dialling.pop(number, None)
-        if isinstance(result, Failure) and not result.check(CancelledError):
-            self.feed(TcpFailed(number))
+        self.feed(TcpFailed(number))
 
     def _close(self, number: int) -> None:
         carrier = self._connections.get(number)
         if carrier is not None:
             carrier.close(self._reactor)
         elif number in self._dialling:
-            self._dialling.pop(number).cancel()
+            self._dialling.pop(number).disconnect()

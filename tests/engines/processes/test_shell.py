@@ -1,0 +1,448 @@
+"""The shell around the Speaker: dials, accepts, ticks, contains; in virtual time."""
+
+import dataclasses
+
+import pytest
+from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionDone, ConnectionRefusedError, UserError
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.logger import globalLogPublisher
+from twisted.python.failure import Failure
+
+from bgplab.config import Level, PeerConfig, RouterConfig, SessionFlags, Timers
+from bgplab.engines.processes.net.shell import READ_FIRST, TIMER_PUT_OFF, Shell
+from bgplab.facts import CallbackFailed, StateChanged
+from bgplab.session.effects import Close, Dial
+from bgplab.session.events import Event, State
+from bgplab.speaker.inputs import Octets, Originate, Reset, Start, TcpFailed
+
+R1, R2, R3 = "127.1.0.1", "127.1.0.2", "127.1.0.3"
+TIMERS = Timers(hold=9, connect_retry=1.0, idle_hold=1.0)
+
+
+def config(name, address, *peers, passive=()):
+    return RouterConfig(
+        name=name,
+        asn=65000 + int(address[-1]),
+        identifier=f"10.255.0.{address[-1]}",
+        address=address,
+        port=1790,
+        next_hop=f"10.255.0.{address[-1]}",
+        originate=(f"10.{address[-1]}.0.0/16",),
+        peers=tuple(
+            PeerConfig(
+                name=f"r{peer[-1]}",
+                address=peer,
+                port=1790,
+                asn=65000 + int(peer[-1]),
+                passive=peer in passive,
+                timers=TIMERS,
+                flags=SessionFlags(jitter="off"),
+            )
+            for peer in peers
+        ),
+        level=Level.UPDATES,
+    )
+
+
+class Pipe(StringTransport):
+    """One end of a connection in memory; `other` is the other end."""
+
+    def __init__(self, host, peer):
+        super().__init__(hostAddress=host, peerAddress=peer)
+        self.other = None
+        self.protocol = None
+        self.gone = False
+        self.closing = False
+
+    def setTcpNoDelay(self, enabled):
+        pass
+
+    def abortConnection(self):
+        self.closing = True
+
+    def loseConnection(self):
+        self.closing = True
+
+
+class Handle:
+    """A socket, as far as options go."""
+
+    def __init__(self):
+        self.options = []
+
+    def setsockopt(self, level, option, value):
+        self.options.append((option, value))
+
+
+class Port:
+    """A listening port."""
+
+    def __init__(self, port, factory, backlog, interface):
+        self.port, self.factory, self.backlog, self.interface = port, factory, backlog, interface
+        self.socket = Handle()
+
+
+class Connector:
+    """An attempt to dial, which is its own transport as long as it lasts."""
+
+    def __init__(self, host, port, factory, bound):
+        self.host, self.port, self.factory, self.bound = host, port, factory, bound
+        self.transport = self
+        self.handle = Handle()
+        self.open = True
+
+    def getHandle(self):
+        return self.handle
+
+    def fail(self, error):
+        self.open = False
+        self.factory.clientConnectionFailed(self, Failure(error))
+
+    def disconnect(self):
+        self.fail(UserError())
+
+
+class VirtualReactor(Clock):
+    """The part of a reactor that a shell uses, in virtual time."""
+
+    def __init__(self):
+        super().__init__()
+        self.ports = []
+        self.connectors = []
+
+    def listenTCP(self, port, factory, backlog, interface):
+        self.ports.append(Port(port, factory, backlog, interface))
+        return self.ports[-1]
+
+    def connectTCP(self, host, port, factory, timeout, bindAddress):
+        connector = Connector(host, port, factory, bindAddress)
+        self.connectors.append(connector)
+        factory.startedConnecting(connector)
+        return connector
+
+
+class Network:
+    """Shells on one virtual reactor, and the connections between them."""
+
+    def __init__(self, *configs):
+        self.reactor = VirtualReactor()
+        self.facts = {each.name: [] for each in configs}
+        self.stirred = []
+        self.shells = {each.name: self.shell(each) for each in configs}
+        self.pipes = []
+        self.port = 40_000
+
+    def shell(self, each):
+        return Shell(
+            each,
+            self.reactor,
+            self.reactor.seconds,
+            self.facts[each.name].append,
+            lambda: self.stirred.append(each.name),
+        )
+
+    def start(self):
+        for shell in self.shells.values():
+            shell.listen()
+        for shell in self.shells.values():
+            shell.dial()
+        self.settle()
+
+    def settle(self):
+        """Connect whoever dials, and carry octets until none are left."""
+        moved = True
+        while moved:
+            self.reactor.advance(0)
+            moved = any([self.connect(), self.carry(), self.hang_up()])
+
+    def connect(self):
+        waiting = [each for each in self.reactor.connectors if each.open]
+        for dial in waiting:
+            server = next((p for p in self.reactor.ports if p.interface == dial.host), None)
+            if server is None:
+                dial.fail(ConnectionRefusedError())
+                continue
+            dial.open = False
+            self.port += 1
+            near = IPv4Address("TCP", dial.bound[0], self.port)
+            far = IPv4Address("TCP", dial.host, dial.port)
+            caller, called = Pipe(near, far), Pipe(far, near)
+            caller.other, called.other = called, caller
+            ends = ((called, server.factory, near), (caller, dial.factory, far))
+            for pipe, factory, peer in ends:
+                pipe.protocol = factory.buildProtocol(peer)
+                self.pipes.append(pipe)
+                pipe.protocol.makeConnection(pipe)
+        return bool(waiting)
+
+    def carry(self):
+        moved = False
+        for pipe in list(self.pipes):
+            octets = pipe.value()
+            if octets and not pipe.gone and not pipe.other.gone:
+                pipe.clear()
+                if pipe.producer is not None:
+                    pipe.producer.resumeProducing()
+                pipe.other.protocol.dataReceived(octets)
+                moved = True
+        return moved
+
+    def hang_up(self):
+        moved = False
+        for pipe in list(self.pipes):
+            if pipe.closing and not pipe.gone:
+                for end in (pipe, pipe.other):
+                    end.gone = True
+                    self.pipes.remove(end)
+                    end.protocol.connectionLost(Failure(ConnectionDone()))
+                moved = True
+        return moved
+
+    def run(self, seconds, step=0.1):
+        for _ in range(round(seconds / step)):
+            self.reactor.advance(step)
+            self.settle()
+
+    def state(self, router, peer):
+        return self.shells[router].speaker.sessions[peer].state
+
+    def prefixes(self, router):
+        return len(self.shells[router].speaker.routing.loc_rib.best)
+
+    def changes(self, router):
+        return [fact for fact in self.facts[router] if isinstance(fact, StateChanged)]
+
+    def failures(self, router):
+        return [fact for fact in self.facts[router] if isinstance(fact, CallbackFailed)]
+
+
+@pytest.fixture
+def line():
+    """Three routers in a line, up and settled: r1 - r2 - r3."""
+    network = Network(config("r1", R1, R2), config("r2", R2, R1, R3), config("r3", R3, R2))
+    network.start()
+    network.run(3)
+    assert network.state("r2", "r1") is network.state("r2", "r3") is State.ESTABLISHED
+    return network
+
+
+@pytest.fixture
+def logged():
+    events = []
+    globalLogPublisher.addObserver(events.append)
+    yield events
+    globalLogPublisher.removeObserver(events.append)
+
+
+def test_shells_bring_up_sessions_and_exchange_routes(line):
+    assert [line.prefixes(name) for name in ("r1", "r2", "r3")] == [3, 3, 3]
+    assert all(shell.speaker.quiet for shell in line.shells.values())
+    assert "r1" in line.stirred
+    assert [len(line.failures(name)) for name in line.shells] == [0, 0, 0]
+
+
+def test_sessions_stay_up_for_many_hold_times(line):
+    line.run(60)
+    assert [fact for fact in line.changes("r2") if fact.at > 3] == []
+    assert line.shells["r2"].lateness.count > 10
+
+
+def test_listening_starts_the_sessions_that_only_listen():
+    network = Network(config("r1", R1, R2, passive=[R2]))
+    network.shells["r1"].listen()
+    assert network.state("r1", "r2") is State.ACTIVE
+    assert network.reactor.connectors == []
+    port = network.reactor.ports[0]
+    assert (port.port, port.interface) == (1790, R1)
+    assert port.backlog >= 1000
+    assert port.socket.options != []
+
+
+def test_dialling_leaves_from_the_routers_own_address():
+    network = Network(config("r1", R1, R2))
+    network.shells["r1"].dial()
+    connector = network.reactor.connectors[0]
+    assert (connector.host, connector.port, connector.bound) == (R2, 1790, (R1, 0))
+    assert connector.handle.options != []
+
+
+def test_a_refused_connection_is_told_to_the_speaker():
+    network = Network(config("r1", R1, R2))
+    shell = network.shells["r1"]
+    given = []
+    handle = shell.speaker.handle
+
+    def spy(each, now):
+        given.append(type(each))
+        return handle(each, now)
+
+    shell.speaker.handle = spy
+    shell.dial()
+    network.settle()
+    assert given == [Start, TcpFailed]
+    network.run(3)
+    assert len(network.reactor.connectors) >= 2  # it tries again
+
+
+def test_closing_while_dialling_cancels_the_attempt_and_says_nothing():
+    network = Network(config("r1", R1, R2))
+    shell = network.shells["r1"]
+    given = []
+    shell._perform([Dial(99, "r2")])
+    shell.speaker.handle = lambda each, now: given.append(each) or []
+    shell._perform([Close(99)])
+    assert not network.reactor.connectors[0].open
+    assert given == []
+    assert shell._dialling == {}
+
+
+def test_a_close_of_what_is_gone_already_does_nothing(line):
+    line.shells["r1"]._perform([Close(12345)])
+    line.settle()
+    assert line.state("r1", "r2") is State.ESTABLISHED
+
+
+def fail_on_octets_from(shell, peer):
+    """Let the Speaker raise whenever octets of one peer arrive."""
+    handle = shell.speaker.handle
+
+    def failing(given, now):
+        session = shell.speaker.session_of(getattr(given, "connection", 0))
+        if isinstance(given, Octets) and session is not None and session.name == peer:
+            raise ZeroDivisionError("made to fail")
+        return handle(given, now)
+
+    shell.speaker.handle = failing
+
+
+def test_an_exception_over_a_peers_octets_costs_that_session_only(line, logged):
+    shell = line.shells["r2"]
+    fail_on_octets_from(shell, "r3")
+    line.shells["r3"].act(Reset(("r2",)))  # its NOTIFICATION is what r2 fails over
+    line.settle()
+    failures = line.failures("r2")
+    assert [fact.peer for fact in failures] == ["r3"]
+    assert "ZeroDivisionError: made to fail" in failures[0].text
+    assert shell.failures == 1
+    assert line.state("r2", "r3") is not State.ESTABLISHED
+    assert line.state("r2", "r1") is State.ESTABLISHED
+    line.run(20)
+    assert line.state("r2", "r1") is State.ESTABLISHED
+    assert line.prefixes("r1") == 2  # r3's prefix is withdrawn
+    assert any("ZeroDivisionError" in str(event.get("log_failure")) for event in logged)
+
+
+def test_a_session_recovers_once_the_speaker_no_longer_fails(line):
+    shell = line.shells["r2"]
+    fail_on_octets_from(shell, "r3")
+    line.run(4)
+    assert line.state("r2", "r3") is not State.ESTABLISHED
+    del shell.speaker.handle
+    line.run(30)
+    assert line.state("r2", "r3") is State.ESTABLISHED
+    assert line.prefixes("r1") == 3
+
+
+def test_an_exception_in_a_timer_costs_its_session_only_and_does_not_spin(line):
+    shell = line.shells["r2"]
+    session = shell.speaker.sessions["r3"]
+
+    def failing(now):
+        raise ZeroDivisionError("made to fail")
+
+    session.tick = failing
+    line.run(20)
+    failures = line.failures("r2")
+    assert failures[0].peer == "r3"
+    assert 1 <= len(failures) <= 2 * 20 / TIMER_PUT_OFF
+    assert line.state("r2", "r3") is not State.ESTABLISHED
+    del session.tick
+    line.run(30)
+    assert line.state("r2", "r1") is line.state("r2", "r3") is State.ESTABLISHED
+
+
+def test_an_exception_while_effects_are_carried_out_is_contained_too(line):
+    shell = line.shells["r2"]
+    shell._dial = None  # carrying out a Dial raises now
+    line.shells["r3"].act(Reset(("r2",)))
+    line.run(0.5)
+    assert line.state("r2", "r1") is State.ESTABLISHED
+    shell.feed(Reset(("r3",)))
+    line.run(10)
+    assert line.state("r2", "r1") is State.ESTABLISHED
+
+
+def test_an_act_lets_its_exception_through_to_the_caller(line):
+    shell = line.shells["r1"]
+    with pytest.raises(ValueError, match="no prefix"):
+        shell.act(Originate(("no prefix",)))
+    assert shell.failures == 0
+    shell.act(Originate(("10.77.0.0/16",)))
+    line.run(1)
+    assert line.prefixes("r3") == 4
+
+
+def test_one_call_stands_for_the_next_deadline_and_moves_when_it_comes_nearer():
+    network = Network(config("r1", R1, R2, passive=[R2]))
+    shell = network.shells["r1"]
+    due = [5.0]
+
+    class Timed:
+        sessions = {}
+        ticks = []
+
+        @property
+        def next_deadline(self):
+            return due[0]
+
+        def tick(self, now):
+            self.ticks.append(now)
+            due[0] = None
+            return []
+
+        def handle(self, given, now):
+            return []
+
+    shell.speaker = Timed()
+    shell.feed(Start())
+    due[0] = 7.0
+    shell.feed(Start())
+    assert [call.getTime() for call in network.reactor.getDelayedCalls()] == [5.0]
+    due[0] = 2.0
+    shell.feed(Start())
+    assert [call.getTime() for call in network.reactor.getDelayedCalls()] == [2.0]
+    network.reactor.advance(2.0)
+    assert shell.speaker.ticks == [2.0]
+    assert network.reactor.getDelayedCalls() == []
+    assert shell.lateness.count == 1
+
+
+def test_a_late_tick_lets_octets_that_wait_in_the_socket_go_first(line):
+    """RFC 4271 section 4.4: the peer did not fall silent, this process slept."""
+    sleeper = line.shells["r1"]
+    for _ in range(95):
+        sleeper._call.reset(1.0)  # r1 is not given the processor
+        line.reactor.advance(0.1)  # r2's keepalives wait in the socket meanwhile
+    assert sleeper.speaker.next_deadline + READ_FIRST < line.reactor.seconds()
+    sleeper._call.cancel()
+    sleeper._tick()
+    assert sleeper.speaker.sessions["r2"].state is State.ESTABLISHED
+    line.carry()
+    line.run(1)
+    ended = {name: [fact.event for fact in line.changes(name)] for name in ("r1", "r2")}
+    assert Event.HOLD_TIMER_EXPIRES in ended["r2"]  # to its peers it was silent indeed
+    assert Event.HOLD_TIMER_EXPIRES not in ended["r1"]
+    assert sleeper.lateness.maximum > 5
+
+
+def test_a_peer_with_a_delayed_link_gets_its_octets_later():
+    first = config("r1", R1, R2)
+    slow = dataclasses.replace(first.peers[0], delay=0.5)
+    network = Network(dataclasses.replace(first, peers=(slow,)), config("r2", R2, R1))
+    network.start()
+    network.run(0.4)
+    assert network.state("r2", "r1") is not State.ESTABLISHED
+    network.run(3)
+    assert network.state("r2", "r1") is State.ESTABLISHED
