@@ -18,7 +18,7 @@ if "twisted.internet.reactor" not in sys.modules:
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.trial.unittest import TestCase
 
 from bgplab.engines.processes.controller import Options, prepare
 from bgplab.topology.load import loads
@@ -60,7 +60,6 @@ def under_reactor():
         Scenario(keep, limit).run(Outcome())
         return kept[0]
 
-    assert issubclass(Scenario, SynchronousTestCase)
     return run
 
 
@@ -148,9 +147,13 @@ class Command:
                 return lines
         pytest.fail(f"{text!r} did not come: {lines} {self.process.stderr.read()}")
 
+    def below(self):
+        """List all processes of its lab."""
+        return descendants(self.pid)
+
     def processes(self):
         """List the processes of its lab, and the one of the routers' parent."""
-        below = descendants(self.pid)
+        below = self.below()
         helpers = [pid for pid in below if descendants(pid)]
         assert len(helpers) == 1
         return [pid for pid in below if pid not in helpers], helpers[0]

@@ -92,9 +92,10 @@ class _LateReactor:
 
 def preload() -> None:
     """Import what routers need, so that children share it. No reactor may come in by this."""
-    import twisted.internet.endpoints
-    import twisted.internet.epollreactor
-    import twisted.internet.unix  # noqa: F401
+    with reactors.without_tls():
+        import twisted.internet.epollreactor
+        import twisted.internet.unix
+        import twisted.protocols.amp  # noqa: F401
 
     reactor = "twisted.internet.reactor"
     if reactor in sys.modules:
