@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -269,7 +267,7 @@ def path_attributes(draw):
         ),
     )
     present = [7] * (values.aggregator is not None) + [8] * bool(values.communities)
-    return replace(values, partial=tuple(code for code in present if draw(st.booleans())))
+    return values._replace(partial=tuple(code for code in present if draw(st.booleans())))
 
 
 @given(path_attributes())
@@ -294,7 +292,7 @@ def test_local_pref_does_not_cross_an_as_border(attributes):
     """RFC 4271 section 5.1.5."""
     block = encode_attributes(attributes, four_octet=True)
     decoded = decode_attributes(block, four_octet=True, internal=False)
-    assert decoded.attributes == replace(attributes, local_pref=None)
+    assert decoded.attributes == attributes._replace(local_pref=None)
     assert len(decoded.discarded) == 1
 
 

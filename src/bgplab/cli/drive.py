@@ -34,7 +34,8 @@ def drive(reactor_name: str, work: Callable[[Any], Coroutine[Any, Any, T]]) -> T
 
     async def main() -> None:
         running = Deferred.fromCoroutine(work(reactor))
-        _on_signals(reactor, signals, running.cancel)
+        # Once it runs: the reactor installs its own handler for SIGTERM when it starts.
+        reactor.callWhenRunning(_on_signals, reactor, signals, running.cancel)
         try:
             outcome.append(await running)
         except CancelledError as cancelled:

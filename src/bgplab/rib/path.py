@@ -74,14 +74,15 @@ class Path:
         self.attributes = attributes
         self.source = source
         self.block = block
-        first = attributes.as_path[0] if attributes.as_path else None
         # The neighbouring AS for the comparison of MEDs: our own for routes born inside (RFC
         # 4271 section 9.1.2.2 c). An AS_SET in front names no single neighbour: its lowest
         # stands in.
-        if first is None:
-            self.neighbor_as = local.asn
+        as_path = attributes.as_path
+        if as_path:
+            kind, asns = as_path[0]
+            self.neighbor_as = min(asns) if kind == AS_SET else asns[0]
         else:
-            self.neighbor_as = min(first.asns) if first.kind == AS_SET else first.asns[0]
+            self.neighbor_as = local.asn
         self.med = attributes.med or 0
         known = attributes.local_pref if source.internal else None
         self.local_pref = DEFAULT_LOCAL_PREF if known is None else known
@@ -92,10 +93,10 @@ class Path:
         self.rank = (
             bool(source.peer),
             -self.local_pref,
-            as_path_length(attributes.as_path),
+            as_path_length(as_path),
             attributes.origin,
         )
-        self._exports: dict[tuple[bool, bool], bytes] = {}
+        self._exports: dict[tuple[bool, bool], bytes] | None = None  # by kind of peer
 
     @property
     def own(self) -> bool:
@@ -104,7 +105,10 @@ class Path:
 
     def visits(self, asn: int) -> bool:
         """Tell whether an AS is anywhere in the AS_PATH."""
-        return any(asn in asns for _, asns in self.attributes.as_path)
+        for _, asns in self.attributes.as_path:
+            if asn in asns:
+                return True
+        return False
 
     def export(self, local: Local, internal: bool, four_octet: bool) -> bytes:
         """Give the attribute block that announces this path to a peer of the given kind.
@@ -112,6 +116,8 @@ class Path:
         Encoded once per kind of peer and kept. Source: RFC 4271 section 5.1.
         """
         key = (internal, four_octet)
+        if self._exports is None:
+            self._exports = {}
         block = self._exports.get(key)
         if block is None:
             exported = self._internal(local) if internal else self._external(local)

@@ -103,7 +103,8 @@ class Routing:
         """Originate what the configuration says; once."""
         if not self._started:
             self._started = True
-            self._pacer.start(now)
+            if self._outbound:
+                self._pacer.start(now)
             self.originate(self.config.originate, None, (), now)
 
     # Time.

@@ -48,10 +48,11 @@ def test_an_interrupted_lab_exits_with_130_and_leaves_nothing(
     connection.close()
 
 
-def test_a_run_that_is_interrupted_on_its_way_up_leaves_nothing(command, gone_within, tmp_path):
-    running = command("run", RING, "--start", "spawn", "--store", tmp_path / "run.sqlite")
-    running.process.stderr.readline()  # the first line of progress
+def test_an_interrupted_lab_of_spawned_routers_leaves_nothing(command, gone_within, tmp_path):
+    running = command("up", TRIANGLE, "--start", "spawn", "--store", tmp_path / "up.sqlite")
+    running.read_until("converged")
     below = running.below()
+    assert len(below) == 3
     running.signal(signal.SIGINT)
     status, _, err = running.end()
     assert status == 130

@@ -169,6 +169,8 @@ class Run:
         from twisted.internet.defer import CancelledError, Deferred
 
         lab, _ = self._opened()
+        if self._failure is not None:
+            raise self._failure
         self._work = Deferred.fromCoroutine(lab.converge(timeout))
         try:
             return await self._work
@@ -184,6 +186,8 @@ class Run:
         self._failure = self._failure or error
         if self._work is not None:
             self._work.cancel()
+        elif self._lab is not None:
+            self._lab.give_up(error)
 
     def _starter(self, reactor: Any) -> ForkServerStarter | SpawnStarter:
         from bgplab.engines.processes.starters import ForkServerStarter, SpawnStarter

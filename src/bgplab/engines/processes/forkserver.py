@@ -30,6 +30,7 @@ from typing import Any
 
 from bgplab.engines.processes import reactors
 from bgplab.engines.processes.parentage import die_with_parent, set_name
+from bgplab.engines.processes.scheduling import take_long_slices
 
 PACKET = 8192
 # A router makes many objects that stay (paths, prefixes) and hardly a cycle: collect seldom.
@@ -160,7 +161,7 @@ class ForkServer:
             os.close(self._wake_write)
             die_with_parent(parent)
             set_name(wanted["name"])
-            __import__('bgplab.engines.processes.parentage',fromlist=['x']).set_slice(0, 0.1)
+            take_long_slices()
             gc.enable()
             gc.set_threshold(*GC_THRESHOLD)
             reactors.install(wanted["reactor"])

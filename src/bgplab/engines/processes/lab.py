@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from twisted.internet.defer import (
+    CancelledError,
     Deferred,
     DeferredList,
     FirstError,
+    fail,
     gatherResults,
 )
 from twisted.internet.defer import (
@@ -89,6 +91,7 @@ class ProcessLab:
         self._waving = False
         self._answers: dict[str, int | None] = {}  # to the second wave
         self._stopping = False
+        self._failure: LabError | None = None
         self._submitting = LoopingCall(store.submit)
         self._submitting.clock = reactor
 
@@ -172,11 +175,23 @@ class ProcessLab:
         return await self.until_converged(max(0.0, deadline - self.now()))
 
     def until_disturbed(self) -> Deferred[float]:
-        """Wait until a route or a session changes after the last verdict; gives the time."""
+        """Wait until a route or a session changes after the last verdict; gives the time.
+
+        Fails with what was given to `give_up`.
+        """
+        if self._failure is not None:
+            return fail(self._failure)
         disturbed: Deferred[float] = Deferred()
         self._watching.append(disturbed)
         self._consider()
         return disturbed
+
+    def give_up(self, error: LabError) -> None:
+        """Let nobody wait for a change any more: the lab as a whole has failed."""
+        self._failure = error
+        watching, self._watching = self._watching, []
+        for disturbed in watching:
+            disturbed.errback(error)
 
     def _timed_out(self) -> Verdict:
         starting = [
@@ -208,6 +223,8 @@ class ProcessLab:
 
     def _received(self, router: RemoteRouter, frame: bytes) -> None:
         """Take a frame of records: facts go to the store, reports to the detector."""
+        if self._stopping:
+            return  # the routers see each other end, which is no part of the run
         name = router.config.name
         for record in decode(frame, router.peers):
             if isinstance(record, Quiet):
@@ -337,6 +354,9 @@ class ProcessLab:
             if self._routers[name].ready
         ]
         results = await DeferredList(asked, consumeErrors=True)
+        for answered, answer in results:
+            if not answered and answer.check(CancelledError):
+                raise CancelledError  # it is the whole that was cancelled
         return [answer for answered, answer in results if answered]
 
     async def measures(self) -> Measures:

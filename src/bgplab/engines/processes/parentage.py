@@ -32,12 +32,3 @@ def _prctl(option: int, value: int | ctypes.c_char_p) -> None:
     if _libc.prctl(option, value, 0, 0, 0) != 0:
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error), "prctl")
-
-
-def set_slice(policy: int, seconds: float) -> None:
-    import struct
-    attr = struct.pack("<IIQiIQQQII", 56, policy, 0, 0, 0, int(seconds * 1e9), 0, 0, 0, 0)
-    buf = ctypes.create_string_buffer(attr)
-    if _libc.syscall(314, 0, buf, 0) != 0:
-        error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error), "sched_setattr")

@@ -49,7 +49,7 @@ def rehearse() -> None:
             sys.modules[REACTOR] = before
 
 
-class ConnectionAborted(Exception):  # noqa: N818 -- a reason, raised nowhere
+class ConnectionAborted(Exception):
     """The rehearsal is over."""
 
 

@@ -8,8 +8,6 @@ that the codecs know nothing of it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 from bgplab.errors import UpdateError
@@ -90,8 +88,7 @@ WELL_KNOWN = TRANSITIVE
 OPTIONAL_TRANSITIVE = OPTIONAL | TRANSITIVE
 
 
-@dataclass(frozen=True, slots=True)
-class PathAttributes:
+class PathAttributes(NamedTuple):
     """The path attributes of a route; None, False and () stand for one that is absent.
 
     `unknown` holds optional transitive ones to be passed on. `partial` holds the codes of known
@@ -110,11 +107,7 @@ class PathAttributes:
     partial: tuple[int, ...] = ()
 
 
-_FIELDS = attrgetter(*(item.name for item in fields(PathAttributes)))
-
-
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(NamedTuple):
     """What came of an attribute block.
 
     `withdraw` says why the routes are to be treated as withdrawn, and then there are no
@@ -387,7 +380,7 @@ def _encode_plain(attributes: PathAttributes) -> bytes | None:
 
     Nearly all blocks are like that.
     """
-    origin, as_path, next_hop, med, local_pref, *more = _FIELDS(attributes)
+    origin, as_path, next_hop, med, local_pref, *more = attributes
     if any(more):
         return None
     path = encode_as_path(as_path)

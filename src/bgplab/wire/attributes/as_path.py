@@ -30,6 +30,13 @@ def read_segments(value: bytes, width: int, kinds: Sequence[int]) -> AsPath:
 
     Raises UpdateError 3/11. Source: RFC 7606 section 7.2, RFC 7607 section 2.
     """
+    if width == 4 and len(value) > 2 and value[0] == AS_SEQUENCE:
+        # Nearly all paths: one AS_SEQUENCE.
+        count = value[1]
+        if len(value) == 2 + 4 * count:
+            asns = struct.unpack_from(f">{count}I", value, 2)
+            if 0 not in asns:
+                return (Segment(AS_SEQUENCE, asns),)
     path = []
     form = "I" if width == 4 else "H"
     start, end = 0, len(value)
@@ -98,7 +105,10 @@ def needs_four_octets(path: Sequence[Segment]) -> bool:
 
 def as_path_length(path: Sequence[Segment]) -> int:
     """Count the ASes of a path; an AS_SET counts one (RFC 4271 section 9.1.2.2 a)."""
-    return sum(1 if segment.kind == AS_SET else len(segment.asns) for segment in path)
+    length = 0
+    for kind, asns in path:
+        length += 1 if kind == AS_SET else len(asns)
+    return length
 
 
 def format_as_path(path: Sequence[Segment]) -> str:

@@ -1,0 +1,95 @@
+"""The verdict against the records: never early, and at most 100 ms late.
+
+Each run is a lab of ten router processes on another random graph. A prefix is announced by one
+router and withdrawn again; every UPDATE is recorded by both of its ends. All processes share one
+clock.
+"""
+
+import random
+import sqlite3
+
+import networkx
+import pytest
+
+from bgplab.config import Level
+
+BEFORE_THE_LAST = "SELECT max(at) FROM message WHERE at < ?"
+AFTER_THE_VERDICT = "SELECT count(*) FROM message WHERE at > ? AND at < ?"
+RUNS = 100
+QUICK_RUNS = 5
+LIMIT = 0.1  # seconds from the last UPDATE to the verdict
+PREFIX = "10.200.0.0/16"
+
+
+def random_graph(seed):
+    """Write a connected random graph of ten routers, some links slow, as a topology."""
+    rng = random.Random(seed)
+    graph = networkx.gnm_random_graph(10, rng.randrange(12, 22), seed=seed)
+    pieces = [sorted(piece) for piece in networkx.connected_components(graph)]
+    links = [*graph.edges, *((a[0], b[0]) for a, b in zip(pieces, pieces[1:], strict=False))]
+    lines = [
+        f"    - {{endpoints: [r{a}, r{b}], delay: {rng.choice([0, 0, 0, 1, 5])}ms}}"
+        for a, b in links
+    ]
+    nodes = [f"    r{i}: {{asn: {65001 + i}, originate: [10.{i}.0.0/16]}}" for i in range(10)]
+    return "\n".join(["name: random", "topology:", "  nodes:", *nodes, "  links:", *lines])
+
+
+def observe(play, seed):
+    """Run one graph; give (when the act was sent, when the verdict came) of each act, in ns."""
+
+    async def scenario(lab, run):
+        router = f"r{random.Random(seed).randrange(10)}"
+        moments = []
+        for act in (lab.announce, lab.withdraw):
+            sent = lab.now()
+            await act(router, PREFIX)
+            verdict = await lab.until_converged(20)
+            assert verdict.name == "converged", verdict.reasons
+            moments.append((round(sent * 1e9), round(verdict.detected * 1e9), verdict.at))
+        holding = sum([row.prefix == PREFIX for i in range(10) for row in await routes(lab, i)])
+        assert holding == 0
+        await run.report(verdict)
+        return moments, run.database
+
+    async def routes(lab, i):
+        return await lab.routes(f"r{i}")
+
+    return play(random_graph(seed), scenario, level=Level.UPDATES)
+
+
+def margins(moments, database):
+    """Check the verdicts against the records; give how long after the last UPDATE each came."""
+    connection = sqlite3.connect(database)
+    try:
+        found = []
+        ends = [sent for sent, _, _ in moments[1:]] + [2**63 - 1]
+        for (_, detected, changed), following in zip(moments, ends, strict=True):
+            early = connection.execute(AFTER_THE_VERDICT, (detected, following)).fetchone()[0]
+            assert early == 0, f"{early} UPDATEs between the verdict and the next act"
+            last = connection.execute(BEFORE_THE_LAST, (detected,)).fetchone()[0]
+            assert changed <= detected / 1e9
+            found.append((detected - last) / 1e9)
+        sides = connection.execute(
+            "SELECT received, count(*) FROM message GROUP BY received ORDER BY received"
+        ).fetchall()
+        assert sides[0][1] == sides[1][1] > 0, "every UPDATE is recorded at both ends"
+        return found
+    finally:
+        connection.close()
+
+
+def worst_margin(play, seeds):
+    found = [margin for seed in seeds for margin in margins(*observe(play, seed))]
+    print(f"{len(found)} verdicts, {min(found):.4f} to {max(found):.4f} s after the last UPDATE")
+    return max(found)
+
+
+def test_the_verdict_never_precedes_the_last_update_and_follows_it_soon(play):
+    assert worst_margin(play, range(QUICK_RUNS)) < LIMIT
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_hundred_verdicts_are_exact(play):
+    assert worst_margin(play, range(1000, 1000 + RUNS)) < LIMIT
