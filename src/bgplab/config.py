@@ -126,5 +126,5 @@ class RouterConfig:
 
 
 def _plain(value: Any) -> dict[str, Any]:
-    """Give the fields of one of the classes above; dataclasses.asdict copies far more slowly."""
+    """Give the fields of a class above; dataclasses.asdict, which copies, is far slower."""
     return {name: getattr(value, name) for name in value.__slots__}

@@ -33,7 +33,7 @@ def test_nothing_is_settled_before_the_first_report():
 
 def test_a_router_without_sessions_settles_with_its_report():
     detector = Detector(["a"], [])
-    assert not detector.settled
+    assert detector.unsettled() == ["router a: has not turned passive"]
     detector.report("a", report(3))
     assert detector.settled
     assert detector.confirmed({"a": 3})

@@ -1,14 +1,16 @@
 """The convergence detector against a network whose true state the test can see.
 
 Routers exchange messages that beget messages, over connections that open and close, with every
-message, report, act and answer delayed at random; routers die and are killed. The test knows what
-is under way; the detector knows only what reaches the controller.
+message, report, act and answer delayed at random; routers die and are killed. The test knows
+what is under way; the detector knows only what reaches the controller.
 """
 
 import random
 from collections import deque
+from typing import Any
 
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bgplab.engines.quiescence import Detector
 from bgplab.observe.records import Quiet, SessionCount
@@ -62,10 +64,14 @@ class Network:
         self.detector = Detector(names, self.pairs)
         self.wire = {}  # (from, to, epoch) -> what is on the connection
         self.epoch = 0
-        self.up = {name: deque() for name in names}  # to the controller, in order
-        self.down = {name: deque() for name in names}  # from the controller, in order
+        self.up: dict[str, deque[Any]] = {
+            name: deque() for name in names
+        }  # to the controller, in order
+        self.down: dict[str, deque[Any]] = {
+            name: deque() for name in names
+        }  # from the controller, in order
         self.undiscovered = []  # dead routers that the controller does not know of
-        self.wave = None  # answers to the second wave, while one is out
+        self.wave: Any = None  # answers to the second wave, while one is out
         self.was_over = False  # at some moment since the wave went out
         self.meddled = False  # something came from outside since the wave went out
         self.confirmed = False
@@ -284,7 +290,7 @@ class Network:
         return (
             bool(self.wire[key])
             and self.routers[target].alive
-            and (end.state == UP and end.epoch == epoch or self.wire[key][0] == "open")
+            and ((end.state == UP and end.epoch == epoch) or self.wire[key][0] == "open")
         )
 
     def settled_pair(self, a, b):

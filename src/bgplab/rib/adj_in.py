@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from bgplab.rib.path import Path
 
 # The table of attribute blocks may outgrow the routes by this much before it is swept: a peer
@@ -20,20 +18,15 @@ class AdjRibIn:
         self.routes: dict[bytes, Path] = {}
         self._blocks: dict[bytes, Path] = {}
 
-    def path(self, block: bytes, parse: Callable[[bytes], Path | None]) -> Path | None:
-        """Give the Path of an attribute block; parse it only when it is not known yet.
+    def known(self, block: bytes) -> Path | None:
+        """Give the Path of an attribute block that has come before."""
+        return self._blocks.get(block)
 
-        None where `parse` finds that the block cannot make a path.
-        """
-        known = self._blocks.get(block)
-        if known is None:
-            known = parse(block)
-            if known is None:
-                return None
-            if len(self._blocks) > 2 * len(self.routes) + SLACK:
-                self._blocks = {path.block: path for path in self.routes.values()}
-            self._blocks[block] = known
-        return known
+    def keep(self, path: Path) -> None:
+        """Keep the Path of a new attribute block; those without routes go from time to time."""
+        if len(self._blocks) > 2 * len(self.routes) + SLACK:
+            self._blocks = {path.block: path for path in self.routes.values()}
+        self._blocks[path.block] = path
 
     def clear(self) -> list[bytes]:
         """Forget everything; give the prefixes that were held."""

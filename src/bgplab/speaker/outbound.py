@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from bgplab.config import RouterFlags
@@ -52,9 +53,25 @@ class Outbound:
         self._end_of_rib = False
         self._quiet_until = -math.inf
 
-    def stage(self, prefix: bytes, path: Path | None) -> None:
-        """Want the peer to know the path, where the rules let it out; else nothing."""
-        self.adj.stage(prefix, None if path is None else self._block(path))
+    def stage(self, changes: Iterable[tuple[bytes, Path | None]]) -> None:
+        """Want the peer to know these paths, where the rules let them out, or none.
+
+        Kept back: what may not go to this kind of peer; by split horizon what it told us; by
+        sender-side loop detection what has its AS in the path.
+        """
+        session, local, stage = self.session, self._local, self.adj.stage
+        internal, four_octet = session.internal, session.negotiated.four_octet
+        source = session.name if self._flags.split_horizon else None
+        avoid = session.config.asn if self._flags.sender_side_loop_detection else None
+        for prefix, path in changes:
+            if (
+                path is None
+                or path.source.peer == source
+                or (avoid is not None and path.visits(avoid))
+            ):
+                stage(prefix, None)
+            else:
+                stage(prefix, path.export(local, internal, four_octet))
 
     def end_table(self) -> None:
         """Owe the peer End-of-RIB: what is staged by now is the whole table (RFC 4724)."""
@@ -90,18 +107,6 @@ class Outbound:
         mrai = self.session.config.timers.mrai
         if mrai > 0 and (groups or (withdrawn and self._flags.rate_limit_withdrawals)):
             self._quiet_until = now + mrai * self._jitter()
-
-    def _block(self, path: Path) -> bytes | None:
-        """Give the attribute block that announces a path to this peer; None to keep it back."""
-        session = self.session
-        internal = session.internal
-        if not path.may_go_to(internal):
-            return None
-        if self._flags.split_horizon and path.source.peer == session.name:
-            return None
-        if self._flags.sender_side_loop_detection and path.visits(session.config.asn):
-            return None
-        return path.export(self._local, internal, session.negotiated.four_octet)
 
     def _jitter(self) -> float:
         """Draw the factor of RFC 4271 section 10, as the session's flag says."""

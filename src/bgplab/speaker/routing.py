@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
@@ -177,7 +176,9 @@ class Routing:
         gone = split_prefixes(withdrawn) if withdrawn else []
         path = None
         if announced:
-            path = inbound.adj.path(block, partial(self._parse, inbound, now))
+            path = inbound.adj.known(block)
+            if path is None:
+                path = self._parse(inbound, block, now)
             if path is None:
                 gone.extend(announced)
                 announced = ()
@@ -268,7 +269,7 @@ class Routing:
         if self._decide_at == math.inf:
             self._decide_at = self._pacer.due(now)
 
-    def _parse(self, inbound: Inbound, now: float, block: bytes) -> Path | None:
+    def _parse(self, inbound: Inbound, block: bytes, now: float) -> Path | None:
         """Parse an attribute block; None where its prefixes count as withdrawn (RFC 7606)."""
         session = inbound.session
         decoded = decode_attributes(
@@ -279,7 +280,9 @@ class Routing:
         if decoded.attributes is None:
             self._emit(MalformedUpdate(now, session.name, "withdraw", str(decoded.withdraw)))
             return None
-        return Path(decoded.attributes, inbound.source, self._local, block)
+        path = Path(decoded.attributes, inbound.source, self._local, block, plain=decoded.plain)
+        inbound.adj.keep(path)
+        return path
 
     def _decide(self, now: float) -> None:
         """Choose the best path of every touched prefix, stage what changed, and send it."""
@@ -292,15 +295,13 @@ class Routing:
             if self.config.level >= Level.UPDATES:
                 self._tell_changes(changed, now)
         joining, self._joining = self._joining, {}
+        changes = [(prefix, best.get(prefix)) for prefix in changed]
         for name, out in self._open.items():
-            stage = out.stage
             if name in joining:
-                for prefix, path in best.items():
-                    stage(prefix, path)
+                out.stage(best.items())
                 out.end_table()
             else:
-                for prefix in changed:
-                    stage(prefix, best.get(prefix))
+                out.stage(changes)
         self._pacer.decided(now, len(changed))
         self._send(now)
 

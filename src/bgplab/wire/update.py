@@ -59,7 +59,10 @@ def encode_updates(
         if room < MAX_PREFIX:
             gone.append(prefixes)
             continue
-        head = bytes(2) + len(block).to_bytes(2) + block
+        head = b"\0\0" + len(block).to_bytes(2) + block
+        if len(prefixes) == 1:
+            announcements.append(frame(UPDATE, head + prefixes[0]))
+            continue
         announcements += [frame(UPDATE, head + field) for field in _fill(prefixes, room)]
     messages = [
         frame(UPDATE, len(field).to_bytes(2) + field + bytes(2))

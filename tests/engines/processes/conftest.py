@@ -8,6 +8,7 @@ import sys
 import time
 import unittest
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,8 @@ class Outcome(unittest.TestResult):
     def addError(self, test, err):
         raise err[1].with_traceback(err[2])
 
-    addFailure = addError
+    def addFailure(self, test, err):
+        self.addError(test, err)
 
 
 class Scenario(TestCase):
@@ -65,7 +67,7 @@ def under_reactor():
 
 @pytest.fixture
 def play(under_reactor, tmp_path):
-    """Give `play(text, scenario)`: bring a lab up, let `await scenario(lab, run)`, take it down.
+    """Give `play(text, scenario)`: a lab comes up, `await scenario(lab, run)`, and down again.
 
     Checks that no process of the lab is left, and returns what the scenario returned.
     """
@@ -106,7 +108,7 @@ def lives(pid):
 
 def descendants(root):
     """List the processes below a process."""
-    children = {}
+    children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
@@ -137,15 +139,17 @@ class Command:
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
         self.pid = self.process.pid
+        self.out: Any = self.process.stdout
+        self.err: Any = self.process.stderr
 
     def read_until(self, text):
         """Read standard output up to a line that holds `text`; fail if it ends before."""
         lines = []
-        for line in self.process.stdout:
+        for line in self.out:
             lines.append(line)
             if text in line:
                 return lines
-        pytest.fail(f"{text!r} did not come: {lines} {self.process.stderr.read()}")
+        pytest.fail(f"{text!r} did not come: {lines} {self.err.read()}")
 
     def below(self):
         """List all processes of its lab."""

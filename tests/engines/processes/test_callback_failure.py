@@ -4,10 +4,15 @@ The spawning starter imports the child's class by name, so that a test can bring
 """
 
 import sqlite3
+from typing import Any
+
+from twisted.internet import reactor
 
 from bgplab.engines.processes import commands
+from bgplab.engines.processes.controller import SPAWN, Options, prepare
 from bgplab.engines.processes.router import RouterChild
 from bgplab.speaker.inputs import Octets
+from bgplab.topology.load import loads
 
 LINE = """
 name: line
@@ -29,7 +34,7 @@ class FailingChild(RouterChild):
     def configure(self, part, last):
         answer = super().configure(part, last)
         if last and self._router.config.name == "r2":
-            speaker = self._router.speaker
+            speaker: Any = self._router.speaker
             handle = speaker.handle
 
             def failing(given, now):
@@ -47,11 +52,6 @@ class FailingChild(RouterChild):
 def test_an_exception_in_a_router_costs_one_session_and_is_recorded_with_its_peer(
     under_reactor, tmp_path
 ):
-    from twisted.internet import reactor
-
-    from bgplab.engines.processes.controller import SPAWN, Options, prepare
-    from bgplab.topology.load import loads
-
     run = prepare(loads(LINE), LINE, Options(start=SPAWN, store=tmp_path / "run.sqlite"))
 
     async def work():

@@ -1,10 +1,11 @@
 """The verdict against the records: never early, and at most 100 ms late.
 
 Each run is a lab of ten router processes on another random graph. A prefix is announced by one
-router and withdrawn again; every UPDATE is recorded by both of its ends. All processes share one
-clock.
+router and withdrawn again; every UPDATE is recorded by both of its ends. All processes share
+one clock.
 """
 
+import itertools
 import random
 import sqlite3
 
@@ -26,7 +27,7 @@ def random_graph(seed):
     rng = random.Random(seed)
     graph = networkx.gnm_random_graph(10, rng.randrange(12, 22), seed=seed)
     pieces = [sorted(piece) for piece in networkx.connected_components(graph)]
-    links = [*graph.edges, *((a[0], b[0]) for a, b in zip(pieces, pieces[1:], strict=False))]
+    links = [*graph.edges, *((a[0], b[0]) for a, b in itertools.pairwise(pieces))]
     lines = [
         f"    - {{endpoints: [r{a}, r{b}], delay: {rng.choice([0, 0, 0, 1, 5])}ms}}"
         for a, b in links
@@ -81,7 +82,9 @@ def margins(moments, database):
 
 def worst_margin(play, seeds):
     found = [margin for seed in seeds for margin in margins(*observe(play, seed))]
-    print(f"{len(found)} verdicts, {min(found):.4f} to {max(found):.4f} s after the last UPDATE")
+    print(
+        f"{len(found)} verdicts, {min(found):.4f} to {max(found):.4f} s after the last UPDATE"
+    )
     return max(found)
 
 

@@ -113,9 +113,7 @@ def final_routes(store):
     return rows
 
 
-@pytest.mark.parametrize(
-    "name", ["diamond", pytest.param("ring-10", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("name", ["diamond", pytest.param("ring-10", marks=pytest.mark.slow)])
 def test_spawned_routers_come_to_the_same_routes_as_forked_ones(name, tmp_path):
     stores = []
     for start in ("fork", "spawn"):

@@ -1,4 +1,4 @@
-"""A real fork server, spoken to over its channel: forks, reports deaths, ends with its channel."""
+"""A real fork server, spoken to over its channel, which it ends with."""
 
 import json
 import os
@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -28,7 +29,11 @@ class Server:
         """Ask for a router; give its pid and our end of its control socket."""
         ours, theirs = socket.socketpair()
         with theirs:
-            request = {"name": name, "reactor": reactor, "log": str(self.folder / f"{name}.log")}
+            request = {
+                "name": name,
+                "reactor": reactor,
+                "log": str(self.folder / f"{name}.log"),
+            }
             socket.send_fds(self.channel, [json.dumps(request).encode()], [theirs.fileno()])
         ours.settimeout(20)
         answer = self.hear()
@@ -62,9 +67,9 @@ def test_a_child_carries_its_name_and_none_of_the_servers_descriptors(server):
     with control:
         control.sendall(b"\0\4_ask\0\0011\0\10_command\0\4Wave\0\0")
         assert b"_error" in control.recv(4096)  # it runs; it is not configured yet
-        with open(f"/proc/{pid}/comm") as comm:
-            assert comm.read() == "router-nine\n"
-        links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+        process = Path(f"/proc/{pid}")
+        assert (process / "comm").read_text() == "router-nine\n"
+        links = [str(link.readlink()) for link in (process / "fd").iterdir()]
         sockets = [link for link in links if link.startswith("socket:")]
         assert len(sockets) <= 3  # its control socket, and the reactor's waker
         os.kill(pid, signal.SIGKILL)

@@ -179,6 +179,6 @@ def test_a_port_that_needs_privileges_is_a_mistake_of_the_user(monkeypatch):
         def bind(self, address):
             raise PermissionError
 
-    monkeypatch.setattr(preflight.socket, "socket", Refused)
+    monkeypatch.setattr(socket, "socket", Refused)
     with pytest.raises(UsageError, match="port 179 needs privileges"):
         preflight.claim_block(179)

@@ -1,10 +1,11 @@
 """The shell around the Speaker: dials, accepts, ticks, contains; in virtual time."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 from twisted.internet.address import IPv4Address
-from twisted.internet.error import ConnectionDone, ConnectionRefusedError, UserError
+from twisted.internet.error import ConnectError, ConnectionDone, UserError
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.logger import globalLogPublisher
@@ -80,7 +81,12 @@ class Port:
     """A listening port."""
 
     def __init__(self, port, factory, backlog, interface):
-        self.port, self.factory, self.backlog, self.interface = port, factory, backlog, interface
+        self.port, self.factory, self.backlog, self.interface = (
+            port,
+            factory,
+            backlog,
+            interface,
+        )
         self.socket = Handle()
 
 
@@ -128,7 +134,7 @@ class Network:
 
     def __init__(self, *configs):
         self.reactor = VirtualReactor()
-        self.facts = {each.name: [] for each in configs}
+        self.facts: dict[str, list[Any]] = {each.name: [] for each in configs}
         self.stirred = []
         self.shells = {each.name: self.shell(each) for each in configs}
         self.pipes = []
@@ -162,7 +168,7 @@ class Network:
         for dial in waiting:
             server = next((p for p in self.reactor.ports if p.interface == dial.host), None)
             if server is None:
-                dial.fail(ConnectionRefusedError())
+                dial.fail(ConnectError())
                 continue
             dial.open = False
             self.port += 1
@@ -230,10 +236,11 @@ def line():
 
 @pytest.fixture
 def logged():
-    events = []
-    globalLogPublisher.addObserver(events.append)
+    events: list[dict[str, Any]] = []
+    observer: Any = events.append
+    globalLogPublisher.addObserver(observer)
     yield events
-    globalLogPublisher.removeObserver(events.append)
+    globalLogPublisher.removeObserver(observer)
 
 
 def test_shells_bring_up_sessions_and_exchange_routes(line):
@@ -291,7 +298,12 @@ def test_closing_while_dialling_cancels_the_attempt_and_says_nothing():
     shell = network.shells["r1"]
     given = []
     shell._perform([Dial(99, "r2")])
-    shell.speaker.handle = lambda each, now: given.append(each) or []
+
+    def handle(each, now):
+        given.append(each)
+        return []
+
+    shell.speaker.handle = handle
     shell._perform([Close(99)])
     assert not network.reactor.connectors[0].open
     assert given == []
@@ -387,7 +399,7 @@ def test_an_act_lets_its_exception_through_to_the_caller(line):
 def test_one_call_stands_for_the_next_deadline_and_moves_when_it_comes_nearer():
     network = Network(config("r1", R1, R2, passive=[R2]))
     shell = network.shells["r1"]
-    due = [5.0]
+    due: list[float | None] = [5.0]
 
     class Timed:
         sessions = {}

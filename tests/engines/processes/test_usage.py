@@ -60,7 +60,12 @@ def test_memory_of_nobody_is_unknown():
 
 def test_memory_of_many_is_read_from_a_sample(monkeypatch):
     read = []
-    monkeypatch.setattr(usage, "_proportional", lambda pid: read.append(pid) or 5_000_000)
+
+    def proportional(pid):
+        read.append(pid)
+        return 5_000_000
+
+    monkeypatch.setattr(usage, "_proportional", proportional)
     assert usage.memory_megabytes(range(1000)) == 5.0
     assert len(read) <= 2 * usage.SAMPLE
 

@@ -5,6 +5,8 @@ starters.py     two ways to start a router process, behind ampoule's IStarter
 forkserver.py   a warm process that forks routers; knows no reactor
 router.py       what runs in a router process
 commands.py     AMP commands between the two
+remote.py       a router process as the controller sees it
+gather.py       waiting for many answers at once
 preflight.py    what the machine must have before anything starts
 usage.py        CPU and memory, from /proc
 net/            the Twisted shell around the pure Speaker: sockets, delays, one timer

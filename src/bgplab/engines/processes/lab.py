@@ -13,19 +13,10 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from twisted.internet.defer import (
-    CancelledError,
-    Deferred,
-    DeferredList,
-    FirstError,
-    fail,
-    gatherResults,
-)
-from twisted.internet.defer import (
-    TimeoutError as DeferredTimeoutError,
-)
+from twisted.internet.defer import Deferred, DeferredList, fail
+from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -33,6 +24,7 @@ from twisted.python.failure import Failure
 from bgplab.config import RouterConfig
 from bgplab.engines.interface import Measures, Progress, RouterState
 from bgplab.engines.processes import commands
+from bgplab.engines.processes.gather import all_of, those_that_come
 from bgplab.engines.processes.remote import ControllerAMP, RemoteRouter
 from bgplab.engines.processes.starters import ForkServerStarter, SpawnStarter, describe_end
 from bgplab.engines.quiescence import Detector
@@ -105,10 +97,10 @@ class ProcessLab:
             Deferred.fromCoroutine(self._start_from(queue))
             for _ in range(min(WINDOW, len(queue)))
         ]
-        await _all(workers)
+        await all_of(workers)
         self.ready_at = self.now()
-        await _all([router.call(commands.Listen) for router in self._routers.values()])
-        await _all([router.call(commands.Dial) for router in self._routers.values()])
+        await all_of([router.call(commands.Listen) for router in self._routers.values()])
+        await all_of([router.call(commands.Dial) for router in self._routers.values()])
 
     async def _start_from(self, queue: deque[RemoteRouter]) -> None:
         """Start one router after the other, as long as there are any."""
@@ -302,10 +294,7 @@ class ProcessLab:
             self._detector.disturbed(name, answer["activity"])
 
     def kill(self, router: str) -> None:
-        """Kill a router as a crash would (SIGKILL); not counted as a death.
-
-        Raises ProcessError if it is not running.
-        """
+        """Kill a router as a crash would; no death of the lab. ProcessError if it is dead."""
         found = self._router(router)
         if not found.alive:
             raise ProcessError(router, "not running")
@@ -353,11 +342,7 @@ class ProcessLab:
             for name in self._detector.alive
             if self._routers[name].ready
         ]
-        results = await DeferredList(asked, consumeErrors=True)
-        for answered, answer in results:
-            if not answered and answer.check(CancelledError):
-                raise CancelledError  # it is the whole that was cancelled
-        return [answer for answered, answer in results if answered]
+        return await those_that_come(asked)
 
     async def measures(self) -> Measures:
         """Collect what the live routers measured of themselves."""
@@ -412,11 +397,3 @@ class ProcessLab:
     def sessions(self) -> dict[tuple[str, str], SessionState]:
         """The state of every session end, by router and peer, as last recorded."""
         return self._recorder.sessions
-
-
-async def _all(waiting: Sequence[Deferred[Any]]) -> list[Any]:
-    """Wait for all; raises the first failure as itself, not wrapped."""
-    try:
-        return await gatherResults(waiting, consumeErrors=True)
-    except FirstError as first:
-        raise cast(Exception, first.subFailure.value) from None

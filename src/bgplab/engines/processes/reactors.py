@@ -17,7 +17,7 @@ REACTORS = {
 
 @contextmanager
 def without_tls() -> Iterator[None]:
-    """Import Twisted without OpenSSL, unless that is there already: BGP here runs over plain TCP.
+    """Import Twisted without OpenSSL, unless that is there: BGP here runs over plain TCP.
 
     Twisted takes TLS where pyOpenSSL can be imported; that costs a tenth of a second and memory
     that every fork has to map. Only the import inside the block is affected.

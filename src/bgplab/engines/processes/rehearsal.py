@@ -1,9 +1,10 @@
 """The fork server plays a small lab through, once, before it forks.
 
 A fresh Python process is slow at first: the interpreter specialises code as it runs (PEP 659),
-zope.interface and Twisted fill their caches, and every object touched for the first time after a
-fork costs a copied page. What has run here before the fork is warm in every child. Three routers
-in a line come up over loopback in a private reactor, exchange routes, and are thrown away.
+zope.interface and Twisted fill their caches, and every object touched for the first time after
+a fork costs a copied page. What has run here before the fork is warm in every child. Three
+routers in a line come up over loopback in a private reactor, exchange routes, and are thrown
+away.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -43,7 +45,7 @@ def rehearse() -> None:
     finally:
         reactor.disconnectAll()
         reactor.waker.connectionLost(Failure(ConnectionAborted()))
-        reactor._poller.close()  # no public call ends a reactor that never ran
+        reactor._poller.close()  # noqa: SLF001 -- no public call ends what never ran
         del sys.modules[REACTOR]
         if before is not None:
             sys.modules[REACTOR] = before
@@ -59,7 +61,7 @@ def _play(reactor: Any) -> None:
     class Actor(RouterChild):
         """A router that does not take the process with it when it goes."""
 
-        def connectionLost(self, reason: Failure) -> None:
+        def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
             AMP.connectionLost(self, reason)
 
     configs = _line(_free_port())
@@ -73,7 +75,7 @@ def _play(reactor: Any) -> None:
                 waiting.append(_ask(controller, commands.Configure, part=text, last=True))
             else:
                 waiting.append(_ask(controller, command))
-        _iterate(reactor, lambda: all(answer.called for answer in waiting), deadline)
+        _iterate(reactor, partial(_answered, waiting), deadline)
     for index, controller in enumerate(controllers):
         for number in range(PREFIXES):
             fields = {"prefixes": [f"10.{index}.{number}.0/24"], "med": number}
@@ -81,6 +83,10 @@ def _play(reactor: Any) -> None:
             _ask(controller, commands.Act, act=act)
     heard: list[int] = []
     _iterate(reactor, lambda: _heard(controllers, heard) >= len(configs), deadline)
+
+
+def _answered(waiting: list[Deferred[Any]]) -> bool:
+    return all(answer.called for answer in waiting)
 
 
 def _ask(controller: AMP, command: Any, **values: Any) -> Deferred[dict[str, Any]]:

@@ -179,6 +179,8 @@ def reap(process: subprocess.Popen[bytes], seconds: float = 20.0) -> None:
 
     Its children end with it either way.
     """
+    if process.poll() is not None:
+        return
     descriptor = os.pidfd_open(process.pid)
     try:
         ended, _, _ = select.select([descriptor], [], [], seconds)

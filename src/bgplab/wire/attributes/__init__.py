@@ -49,6 +49,7 @@ from bgplab.wire.attributes.origin import (
     decode_origin,
     encode_origin,
 )
+from bgplab.wire.attributes.plain import pass_on_plain, read_plain
 from bgplab.wire.attributes.unknown import (
     OPTIONAL,
     PARTIAL,
@@ -58,6 +59,7 @@ from bgplab.wire.attributes.unknown import (
     join_attribute,
     split_attributes,
 )
+from bgplab.wire.nlri import format_address
 
 __all__ = [
     "AS_SEQUENCE",
@@ -75,6 +77,7 @@ __all__ = [
     "decode_attributes",
     "encode_attributes",
     "format_as_path",
+    "pass_on_plain",
     "prepend",
 ]
 
@@ -111,12 +114,14 @@ class Decoded(NamedTuple):
     """What came of an attribute block.
 
     `withdraw` says why the routes are to be treated as withdrawn, and then there are no
-    attributes; `discarded` says which attributes were left out, and why.
+    attributes; `discarded` says which attributes were left out, and why; `plain` that the block
+    may be handed to `pass_on_plain`.
     """
 
     attributes: PathAttributes | None
     withdraw: UpdateError | None = None
     discarded: tuple[UpdateError, ...] = ()
+    plain: bool = False
 
 
 class Attribute(NamedTuple):
@@ -194,11 +199,6 @@ _TABLES = {
 # By whether the session is internal (RFC 4271 section 5, 5.1.5).
 _MANDATORY = {False: (ORIGIN, AS_PATH, NEXT_HOP), True: (ORIGIN, AS_PATH, NEXT_HOP, LOCAL_PREF)}
 
-_PLAIN_MANDATORY = {
-    internal: tuple(ATTRIBUTES[code].field for code in codes)
-    for internal, codes in _MANDATORY.items()
-}
-
 
 class _Block:
     """What has been read of one attribute block so far."""
@@ -265,10 +265,13 @@ def decode_attributes(block: bytes, *, four_octet: bool, internal: bool) -> Deco
     UpdateError where the session must be reset: an unrecognised well-known attribute (3/2), an
     MP_ attribute twice (3/1). Source: RFC 7606 section 3, 4, 7; RFC 6793 section 4, 6.
     """
+    if four_octet and not internal:
+        plain = read_plain(block)
+        if plain is not None:
+            origin, asns, next_hop = plain
+            path = (Segment(AS_SEQUENCE, asns),)
+            return Decoded(PathAttributes(origin, path, format_address(next_hop)), plain=True)
     rows = _TABLES[four_octet, internal]
-    plain = _decode_plain(block, rows, _PLAIN_MANDATORY[internal])
-    if plain is not None:
-        return plain
     raws, overrun = split_attributes(block)
     found = _Block(overrun)
     seen: set[int] = set()
@@ -287,34 +290,6 @@ def decode_attributes(block: bytes, *, four_octet: bool, internal: bool) -> Deco
         found.require(code)
     attributes = None if found.withdraw else _assemble(found)
     return Decoded(attributes, found.withdraw, tuple(found.discarded))
-
-
-def _decode_plain(
-    block: bytes, rows: dict[int, Attribute], mandatory: tuple[str, ...]
-) -> Decoded | None:
-    """Read a block of known attributes, each well formed, once, and with its usual flags.
-
-    Nearly all blocks are like that. None for any other: that one is read with care.
-    """
-    values: dict[str, Any] = {}
-    start, end = 0, len(block)
-    try:
-        while start < end:
-            _, field, flags, decode, _, _ = rows[block[start + 1]]
-            first = start + 3
-            stop = first + block[start + 2]
-            if block[start] != flags or decode is None or not field or field in values:
-                return None
-            if stop > end:
-                return None
-            values[field] = decode(block[first:stop])
-            start = stop
-    except (KeyError, IndexError, UpdateError):
-        return None
-    for field in mandatory:
-        if field not in values:
-            return None
-    return Decoded(PathAttributes(**values))
 
 
 def _assemble(found: _Block) -> PathAttributes:
@@ -352,10 +327,6 @@ def encode_attributes(attributes: PathAttributes, *, four_octet: bool) -> bytes:
     AS4_AGGREGATOR carry them (RFC 6793 section 4.2.2). Raises ValueError, OverflowError or
     struct.error for values that do not fit; values that were decoded always do.
     """
-    if four_octet:
-        plain = _encode_plain(attributes)
-        if plain is not None:
-            return plain
     rows = _TABLES[four_octet, True]
     values = {
         code: value
@@ -373,26 +344,6 @@ def encode_attributes(attributes: PathAttributes, *, four_octet: bool) -> bytes:
         partial = PARTIAL if code in attributes.partial else 0
         octets[code] = join_attribute(row.flags | partial, code, row.encode(value))
     return b"".join(octets[code] for code in sorted(octets))
-
-
-def _encode_plain(attributes: PathAttributes) -> bytes | None:
-    """Write a block of ORIGIN, AS_PATH, NEXT_HOP, MED and LOCAL_PREF; None if there is more.
-
-    Nearly all blocks are like that.
-    """
-    origin, as_path, next_hop, med, local_pref, *more = attributes
-    if any(more):
-        return None
-    path = encode_as_path(as_path)
-    if len(path) > 255:
-        return None
-    head = b"\x40\x01\x01%c\x40\x02%c" % (origin, len(path))
-    block = head + path + b"\x40\x03\x04" + encode_next_hop(next_hop)
-    if med is not None:
-        block += b"\x80\x04\x04" + encode_med(med)
-    if local_pref is not None:
-        block += b"\x40\x05\x04" + encode_local_pref(local_pref)
-    return block
 
 
 def _is_present(code: int, value: object) -> bool:

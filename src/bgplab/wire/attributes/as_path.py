@@ -30,13 +30,6 @@ def read_segments(value: bytes, width: int, kinds: Sequence[int]) -> AsPath:
 
     Raises UpdateError 3/11. Source: RFC 7606 section 7.2, RFC 7607 section 2.
     """
-    if width == 4 and len(value) > 2 and value[0] == AS_SEQUENCE:
-        # Nearly all paths: one AS_SEQUENCE.
-        count = value[1]
-        if len(value) == 2 + 4 * count:
-            asns = struct.unpack_from(f">{count}I", value, 2)
-            if 0 not in asns:
-                return (Segment(AS_SEQUENCE, asns),)
     path = []
     form = "I" if width == 4 else "H"
     start, end = 0, len(value)

@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IDelayedCall
 class Timing(Protocol):
     """The part of a reactor that a delay line needs."""
 
-    def callLater(self, delay: float, call: Callable[[], None]) -> IDelayedCall:
+    def callLater(self, delay: float, call: Callable[[], None], /) -> IDelayedCall:
         """Call back after `delay` seconds."""
 
 
