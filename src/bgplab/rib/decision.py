@@ -11,6 +11,7 @@ gives the winner, `explain` also the step at which each other path lost.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 from typing import TypeAlias
 
 from bgplab.rib.path import Path
@@ -57,6 +58,8 @@ LATER_STEPS = (
 )
 STEPS = RANK_STEPS + LATER_STEPS
 
+_tail = attrgetter("tail")
+
 
 def select(paths: Iterable[Path]) -> Path | None:
     """Choose the best of the usable paths to one prefix; None if there is none."""
@@ -64,10 +67,15 @@ def select(paths: Iterable[Path]) -> Path | None:
     if len(usable) > 1:
         best = min([path.rank for path in usable])
         usable = [path for path in usable if path.rank == best]
-        for _, step in LATER_STEPS:
-            if len(usable) == 1:
-                break
-            usable = step(usable)
+        if len(usable) > 1:
+            med = usable[0].med
+            if all([path.med == med for path in usable]):
+                # Step c removes nobody; what follows holds between any two paths.
+                return min(usable, key=_tail)
+            for _, step in LATER_STEPS:
+                if len(usable) == 1:
+                    break
+                usable = step(usable)
     return usable[0] if usable else None
 
 

@@ -7,23 +7,27 @@ that block: what can be computed from attributes alone is computed here, not onc
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bgplab.wire.attributes import (
     AS_SET,
     PathAttributes,
     as_path_length,
+    decode_attributes,
     encode_attributes,
     pass_on_plain,
     prepend,
 )
-from bgplab.wire.nlri import encode_address
+from bgplab.wire.nlri import encode_address, format_address
 
 NO_EXPORT = 0xFFFFFF01
 NO_ADVERTISE = 0xFFFFFF02
 NO_EXPORT_SUBCONFED = 0xFFFFFF03
 
 DEFAULT_LOCAL_PREF = 100
+
+LOOPED = "own AS in AS_PATH"
+OWN_NEXT_HOP = "own address as NEXT_HOP"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +48,27 @@ class Local:
     asn: int
     next_hop: str
     igp: Mapping[str, float]  # NEXT_HOP address -> IGP cost
+    octets: bytes = field(init=False)  # the NEXT_HOP as it goes on the wire
 
-    def cost(self, attributes: PathAttributes, source: Source) -> float | None:
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "octets", encode_address(self.next_hop))
+
+    def cost(self, next_hop: str, source: Source) -> float | None:
         """Give the IGP cost of the NEXT_HOP, or None where it cannot be resolved.
 
         The NEXT_HOP of an external peer lies on the link to it: cost 0 unless the plan says
         otherwise. Source: RFC 4271 section 9.1.2.1.
         """
-        return self.igp.get(attributes.next_hop, None if source.internal else 0.0)
+        return self.igp.get(next_hop, None if source.internal else 0.0)
 
 
 class Path:
     """A path that may be chosen. Compared by identity: one Path per peer and block."""
 
     __slots__ = (
+        "_attributes",
         "_exports",
         "_plain",
-        "attributes",
         "block",
         "cost",
         "fault",
@@ -69,6 +77,7 @@ class Path:
         "neighbor_as",
         "rank",
         "source",
+        "tail",
     )
 
     def __init__(
@@ -77,10 +86,8 @@ class Path:
         source: Source,
         local: Local,
         block: bytes = b"",
-        *,
-        plain: bool = False,
     ) -> None:
-        self.attributes = attributes
+        self._attributes: PathAttributes | None = attributes
         self.source = source
         self.block = block
         # The neighbouring AS for the comparison of MEDs: our own for routes born inside (RFC
@@ -95,18 +102,60 @@ class Path:
         self.med = attributes.med or 0
         known = attributes.local_pref if source.internal else None
         self.local_pref = DEFAULT_LOCAL_PREF if known is None else known
-        cost = 0.0 if not source.peer else local.cost(attributes, source)
+        cost = 0.0 if not source.peer else local.cost(attributes.next_hop, source)
         self.cost = 0.0 if cost is None else cost
         self.fault = _fault(self, local, cost)
         # Steps of the decision that hold between any two paths; MED does not, see decision.py.
+        # `tail` holds those after MED.
         self.rank = (
             bool(source.peer),
             -self.local_pref,
             as_path_length(as_path),
             attributes.origin,
         )
-        self._plain = plain  # the block may be passed on as octets
+        self.tail = (source.internal, self.cost, source.identifier, source.address)
+        self._plain = False  # the block may be passed on as octets
         self._exports: dict[tuple[bool, bool], bytes | None] | None = None  # by kind of peer
+
+    @classmethod
+    def plain(
+        cls,
+        block: bytes,
+        read: tuple[int, tuple[int, ...], bytes],
+        source: Source,
+        local: Local,
+    ) -> Path:
+        """Make the Path of a plain block from an external peer (see `read_plain`).
+
+        The same as from its attributes, which are read only when somebody asks for them.
+        """
+        origin, asns, next_hop = read
+        path = cls.__new__(cls)
+        path._attributes = None
+        path.block = block
+        path.source = source
+        path.neighbor_as = asns[0]
+        path.med = 0
+        path.local_pref = DEFAULT_LOCAL_PREF
+        path.cost = local.cost(format_address(next_hop), source) or 0.0 if local.igp else 0.0
+        if local.asn in asns:
+            path.fault = LOOPED
+        else:
+            path.fault = OWN_NEXT_HOP if next_hop == local.octets else ""
+        path.rank = (True, -DEFAULT_LOCAL_PREF, len(asns), origin)
+        path.tail = (False, path.cost, source.identifier, source.address)
+        path._plain = True
+        path._exports = None
+        return path
+
+    @property
+    def attributes(self) -> PathAttributes:
+        """The path attributes as they were announced."""
+        if self._attributes is None:
+            decoded = decode_attributes(self.block, four_octet=True, internal=False)
+            assert decoded.attributes is not None, "a plain block has attributes"
+            self._attributes = decoded.attributes
+        return self._attributes
 
     @property
     def own(self) -> bool:
@@ -138,7 +187,7 @@ class Path:
 
     def _encode(self, local: Local, internal: bool, four_octet: bool) -> bytes:
         if self._plain and four_octet and not internal:
-            block = pass_on_plain(self.block, local.asn, encode_address(local.next_hop))
+            block = pass_on_plain(self.block, local.asn, local.octets)
             if block is not None:
                 return block
         exported = self._internal(local) if internal else self._external(local)
@@ -149,6 +198,8 @@ class Path:
 
         Source: RFC 4271 section 9.2 (no iBGP to iBGP), RFC 1997.
         """
+        if self._plain:
+            return True
         if internal and self.source.internal:
             return False
         communities = self.attributes.communities
@@ -199,9 +250,9 @@ def _fault(path: Path, local: Local, cost: float | None) -> str:
     if path.own:
         return ""
     if path.visits(local.asn):
-        return "own AS in AS_PATH"
+        return LOOPED
     if path.attributes.next_hop == local.next_hop:
-        return "own address as NEXT_HOP"
+        return OWN_NEXT_HOP
     if cost is None:
         return f"NEXT_HOP {path.attributes.next_hop} cannot be resolved"
     return ""

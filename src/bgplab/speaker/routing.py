@@ -22,7 +22,12 @@ from bgplab.session.effects import Effect
 from bgplab.session.session import Session
 from bgplab.speaker.outbound import JITTER, Outbound
 from bgplab.speaker.pacer import Pacer
-from bgplab.wire.attributes import PathAttributes, decode_attributes, format_as_path
+from bgplab.wire.attributes import (
+    PathAttributes,
+    decode_attributes,
+    format_as_path,
+    read_plain,
+)
 from bgplab.wire.nlri import encode_prefix, split_prefixes
 from bgplab.wire.refresh import decode_refresh
 from bgplab.wire.update import split_update
@@ -272,6 +277,12 @@ class Routing:
     def _parse(self, inbound: Inbound, block: bytes, now: float) -> Path | None:
         """Parse an attribute block; None where its prefixes count as withdrawn (RFC 7606)."""
         session = inbound.session
+        if inbound.four_octet and not session.internal:
+            read = read_plain(block)
+            if read is not None:
+                path = Path.plain(block, read, inbound.source, self._local)
+                inbound.adj.keep(path)
+                return path
         decoded = decode_attributes(
             block, four_octet=inbound.four_octet, internal=session.internal
         )
@@ -280,7 +291,7 @@ class Routing:
         if decoded.attributes is None:
             self._emit(MalformedUpdate(now, session.name, "withdraw", str(decoded.withdraw)))
             return None
-        path = Path(decoded.attributes, inbound.source, self._local, block, plain=decoded.plain)
+        path = Path(decoded.attributes, inbound.source, self._local, block)
         inbound.adj.keep(path)
         return path
 

@@ -110,7 +110,7 @@ def _connect(reactor: Any, actor: Callable[[], AMP]) -> AMP:
     for end, protocol in zip(socket.socketpair(), (lambda: controller, actor), strict=True):
         with end:
             end.setblocking(False)
-            factory = Factory.forProtocol(protocol)  # type: ignore[arg-type]
+            factory = Factory.forProtocol(protocol)
             factory.noisy = False
             reactor.adoptStreamConnection(end.fileno(), socket.AF_UNIX, factory)
     return controller

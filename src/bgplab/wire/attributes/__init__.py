@@ -59,7 +59,6 @@ from bgplab.wire.attributes.unknown import (
     join_attribute,
     split_attributes,
 )
-from bgplab.wire.nlri import format_address
 
 __all__ = [
     "AS_SEQUENCE",
@@ -79,6 +78,7 @@ __all__ = [
     "format_as_path",
     "pass_on_plain",
     "prepend",
+    "read_plain",
 ]
 
 # What a malformed attribute costs (RFC 7606 section 2), the mildest first.
@@ -114,14 +114,12 @@ class Decoded(NamedTuple):
     """What came of an attribute block.
 
     `withdraw` says why the routes are to be treated as withdrawn, and then there are no
-    attributes; `discarded` says which attributes were left out, and why; `plain` that the block
-    may be handed to `pass_on_plain`.
+    attributes; `discarded` says which attributes were left out, and why.
     """
 
     attributes: PathAttributes | None
     withdraw: UpdateError | None = None
     discarded: tuple[UpdateError, ...] = ()
-    plain: bool = False
 
 
 class Attribute(NamedTuple):
@@ -265,12 +263,6 @@ def decode_attributes(block: bytes, *, four_octet: bool, internal: bool) -> Deco
     UpdateError where the session must be reset: an unrecognised well-known attribute (3/2), an
     MP_ attribute twice (3/1). Source: RFC 7606 section 3, 4, 7; RFC 6793 section 4, 6.
     """
-    if four_octet and not internal:
-        plain = read_plain(block)
-        if plain is not None:
-            origin, asns, next_hop = plain
-            path = (Segment(AS_SEQUENCE, asns),)
-            return Decoded(PathAttributes(origin, path, format_address(next_hop)), plain=True)
     rows = _TABLES[four_octet, internal]
     raws, overrun = split_attributes(block)
     found = _Block(overrun)
