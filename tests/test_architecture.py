@@ -117,9 +117,15 @@ def test_imports_only_go_down():
     assert offences(rule) == []
 
 
+# A generated graph is a function of the seed in its file; see pyproject.toml.
+SEEDED = {("bgplab/topology/generate.py", "random.Random")}
+
+
 def test_the_core_knows_no_clock_no_socket_no_chance():
     def rule(name: str, tree: ast.Module) -> Iterator[tuple[int, str]]:
         for line, target in imports(name, tree):
+            if (name, target) in SEEDED:
+                continue
             if FLOORS[package(name)] <= CORE and target.split(".")[0] in OUTSIDE:
                 yield line, f"imports {target}"
 

@@ -94,7 +94,7 @@ def test_a_wrong_length_raises_value_error_and_nothing_else(first, second, data)
 def test_a_frame_cut_short_never_yields_a_record_that_was_not_written(given_records, data):
     (frame,) = written(*given_records)
     cut = data.draw(st.integers(0, len(frame) - 1))
-    found = []
+    found: list[object] = []
     with suppress(ValueError):
         found.extend(decode(frame[:cut], PEERS))
     assert found == given_records[: len(found)]

@@ -80,7 +80,7 @@ def make(tmp_path):
             clock=lambda: START,
             wall=lambda: 1_700_000_000_000_000_000,
         )
-        made.path = tmp_path / f"{name}.sqlite"
+        made.path = tmp_path / f"{name}.sqlite"  # type: ignore[attr-defined]
         stores.append(made)
         return made
 
@@ -354,7 +354,7 @@ def test_a_full_disk_is_told_once_and_raised_by_flush_and_close(make):
 
 
 def test_any_failure_of_the_writer_reaches_the_owner(make):
-    told = []
+    told: list[StoreError] = []
     run = make(on_failure=told.append)
     run.add(schema.ADD_TIMER, (2**70, 1, 1, "", 0))
     with pytest.raises(StoreError, match="too large"):
@@ -369,12 +369,16 @@ def test_a_file_that_exists_is_not_written_over(make, tmp_path):
     assert (tmp_path / "a.sqlite").read_text() == "mine"
 
 
+def unexpected(error):
+    raise AssertionError(error)
+
+
 def test_a_place_that_cannot_be_written_is_a_store_error(tmp_path):
     info = RunInfo("t", "", "processes", Level.SUMMARY, 0)
     with pytest.raises(StoreError, match="cannot be written"):
-        Store.create(tmp_path / "missing" / "a.sqlite", info, ROUTERS, pytest.fail)
+        Store.create(tmp_path / "missing" / "a.sqlite", info, ROUTERS, unexpected)
     with pytest.raises(StoreError, match="cannot be written"):
-        Store.create(tmp_path / "a.sqlite", info._replace(seed=2**70), ROUTERS, pytest.fail)
+        Store.create(tmp_path / "a.sqlite", info._replace(seed=2**70), ROUTERS, unexpected)
 
 
 def test_files_that_are_no_run_are_refused_with_the_reason(make, tmp_path):

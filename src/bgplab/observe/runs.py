@@ -18,6 +18,7 @@ from bgplab.errors import StoreError, UsageError
 
 DATABASE = "run.sqlite"
 LOGS = "logs"
+TOPOLOGIES = (".yaml", ".yml")  # a topology file stands for the runs of its name
 _RUN = re.compile(r"\d{8}T\d{6}\.\d{6}Z-(?P<name>.+)-\d+")
 
 
@@ -61,7 +62,7 @@ def find_run(reference: str | None = None) -> Path:
     """
     if reference is not None:
         path = Path(reference)
-        if path.is_file():
+        if path.is_file() and path.suffix not in TOPOLOGIES:
             return path
         for folder in (path, runs_folder() / reference):
             if (folder / DATABASE).is_file():
@@ -71,9 +72,7 @@ def find_run(reference: str | None = None) -> Path:
         if not runs:
             raise UsageError(f"no run in {runs_folder()}: start one with `bgplab run FILE`")
         return runs[-1][1]
-    wanted = _plain(
-        Path(reference).stem if reference.endswith((".yaml", ".yml")) else reference
-    )
+    wanted = _plain(path.stem if path.suffix in TOPOLOGIES else reference)
     found = [path for name, path in runs if name == wanted]
     if not found:
         hint = did_you_mean(reference, dict.fromkeys(name for name, _ in runs))

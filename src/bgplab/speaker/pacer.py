@@ -13,7 +13,7 @@ news replace earlier news.
 
 from __future__ import annotations
 
-COST = 40e-6  # seconds of a processor to send and receive one route in a crowd, measured
+COST = 25e-6  # seconds of a processor to send and receive one route in a crowd, measured
 BOUND = 1.0  # seconds: the longest wait of `auto`
 
 

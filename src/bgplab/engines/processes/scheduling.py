@@ -1,10 +1,10 @@
 """How the kernel shares processors among routers: seldom switching, without privileges.
 
 A router with many peers needs tens of milliseconds for what its peers have sent. Under the
-usual slice of 3 ms it is put back dozens of times behind routers that need a tenth of that; they
-run ahead and tell the world of detours that the busy router's news will replace. With a long
-slice each router finishes its turn: measured on a Barabasi-Albert lab of 100 routers, 45,000
-UPDATEs instead of 85,000.
+usual slice of 3 ms it is put back dozens of times behind routers that need a tenth of that;
+they run ahead and tell the world of detours that the busy router's news will replace. With a
+long slice each router finishes its turn: measured on a Barabasi-Albert lab of 100 routers,
+45,000 UPDATEs instead of 85,000.
 """
 
 from __future__ import annotations
