@@ -1,0 +1,80 @@
+"""Every file of the gallery, and real networks, as labs of processes."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bgplab.topology.graph import adjacency, components
+from bgplab.topology.import_graphml import import_graphml
+from bgplab.topology.load import load, loads
+from bgplab.topology.plan import plan
+from bgplab.topology.reach import expected_routes
+
+ROOT = Path(__file__).resolve().parents[3]
+GALLERY = sorted((ROOT / "topologies").glob("*.yaml"))
+SHARED = Path(os.environ.get("BGPLAB_SHARED", ROOT.parent / "shared"))
+ZOO = sorted((SHARED / "data" / "zoo").glob("*.graphml"))
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+def run(file, store):
+    """Run a lab with the command line; give its report and its database."""
+    command = [
+        sys.executable,
+        "-m",
+        "bgplab",
+        "run",
+        str(file),
+        "--json",
+        "--store",
+        str(store),
+    ]
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout), sqlite3.connect(store)
+
+
+def assert_complete(topology, report, database):
+    """Hold a lab's database against what its plan must lead to."""
+    planned = plan(topology)
+    assert report["verdict"] == "converged"
+    assert report["routers"] == len(planned.routers)
+    states = database.execute("SELECT router, peer, state, since FROM sessions").fetchall()
+    assert len(states) == 2 * len(planned.sessions)
+    assert {state for _, _, state, _ in states} <= {"Established"}
+    held = {router.name: set() for router in planned.routers}
+    for router, prefix in database.execute("SELECT router, prefix FROM routes"):
+        held[router].add(prefix)
+    expected = {name: set(prefixes) for name, prefixes in expected_routes(planned).items()}
+    assert held == expected
+    assert report["routes"] == sum(map(len, expected.values()))
+
+
+@pytest.mark.parametrize("file", GALLERY, ids=lambda file: file.stem)
+def test_a_gallery_file_converges_and_every_router_holds_what_it_must(file, tmp_path):
+    report, database = run(file, tmp_path / "run.sqlite")
+    with database:
+        assert_complete(load(file), report, database)
+    database.close()
+
+
+@pytest.mark.skipif(not ZOO, reason="the Topology Zoo samples are not here")
+@pytest.mark.parametrize("file", ZOO, ids=lambda file: file.stem)
+def test_a_real_network_imports_and_converges(file, tmp_path):
+    """Connected networks of up to 200 nodes run; the others import and load."""
+    text = import_graphml(file).text
+    topology = loads(text, file.stem)
+    if len(topology.nodes) > 200 or len(components(adjacency(topology))) > 1:
+        return
+    (tmp_path / "zoo.yaml").write_text(text, encoding="utf-8")
+    report, database = run(tmp_path / "zoo.yaml", tmp_path / "run.sqlite")
+    with database:
+        assert_complete(topology, report, database)
+    database.close()
