@@ -93,8 +93,9 @@ def _lines(report: Report) -> Iterator[str]:
         f"{report.name}: {count(report.routers, 'router')}, "
         f"{count(report.sessions, 'session')}, one process each"
     )
-    yield f"ready        {_at(seconds.ready)}  every router process runs"
-    yield f"established  {_at(seconds.established)}  every session is up"
+    yield f"ready        {_at(seconds.ready)}  {_every(seconds.ready)} router process runs"
+    up = _every(seconds.established)
+    yield f"established  {_at(seconds.established)}  {up} session is up"
     if seconds.converged is not None:
         word = style("converged", fg="green", bold=True)
         yield f"{word}    {_at(seconds.converged)}  exact: the last route changed then"
@@ -129,3 +130,7 @@ def _lines(report: Report) -> Iterator[str]:
 def _at(seconds: float | None) -> str:
     """Write a time since the start in a column of its own."""
     return "       -" if seconds is None else f"{seconds:6.2f} s"
+
+
+def _every(seconds: float | None) -> str:
+    return "not every" if seconds is None else "every"

@@ -70,7 +70,6 @@ class ProcessLab:
         self._starter = starter
         self._store = store
         self._recorder = Recorder(store, routers)
-        self._logs = logs
         self._routers = {
             config.name: RemoteRouter(config, logs / f"{config.name}.jsonl")
             for config in routers
@@ -99,8 +98,8 @@ class ProcessLab:
         ]
         await all_of(workers)
         self.ready_at = self.now()
-        await all_of([router.call(commands.Listen) for router in self._routers.values()])
-        await all_of([router.call(commands.Dial) for router in self._routers.values()])
+        await all_of([router.tell(commands.Listen) for router in self._routers.values()])
+        await all_of([router.tell(commands.Dial) for router in self._routers.values()])
 
     async def _start_from(self, queue: deque[RemoteRouter]) -> None:
         """Start one router after the other, as long as there are any."""
@@ -116,9 +115,11 @@ class ProcessLab:
         )
         router.alive = True
         finished.addBoth(self._ended, router)
-        answer: dict[str, Any] = {}
+        answer: dict[str, Any] | None = None
         for part, last in commands.parts(router.config.to_json().encode()):
-            answer = await router.call(commands.Configure, part=part, last=last)
+            answer = await router.tell(commands.Configure, part=part, last=last)
+        if answer is None:
+            return
         router.pid = answer["pid"]
         router.ready = True
         self._store.router_running(name, router.pid)

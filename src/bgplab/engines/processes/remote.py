@@ -6,8 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import (
+    ConnectionDone,
+    ConnectionLost,
+    ProcessDone,
+    ProcessTerminated,
+)
 from twisted.protocols.amp import AMP
+from twisted.python.failure import Failure
 
 from bgplab.config import RouterConfig
 from bgplab.engines.processes import commands
@@ -51,8 +58,23 @@ class RemoteRouter:
         answer: Deferred[dict[str, Any]] = self.amp.callRemote(command, **values)
         return answer
 
+    def tell(self, command: type[Any], **values: Any) -> Deferred[dict[str, Any] | None]:
+        """As `call`; None from a router that is dead, or dies before it answers.
+
+        Its death is reported where its process is watched.
+        """
+        if not self.alive:
+            return succeed(None)
+        answer: Deferred[dict[str, Any] | None] = self.call(command, **values).addErrback(_gone)
+        return answer
+
     def log_tail(self) -> str:
         """Give the end of the router's log; empty if it wrote none."""
         if not self.log.exists():
             return ""
         return self.log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL:]
+
+
+def _gone(failure: Failure) -> None:
+    """Take the ways in which a control connection ends with its process."""
+    failure.trap(ConnectionDone, ConnectionLost, ProcessDone, ProcessTerminated)
