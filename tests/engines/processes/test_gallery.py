@@ -49,7 +49,7 @@ def assert_complete(topology, report, database):
     states = database.execute("SELECT router, peer, state, since FROM sessions").fetchall()
     assert len(states) == 2 * len(planned.sessions)
     assert {state for _, _, state, _ in states} <= {"Established"}
-    held = {router.name: set() for router in planned.routers}
+    held: dict[str, set[str]] = {router.name: set() for router in planned.routers}
     for router, prefix in database.execute("SELECT router, prefix FROM routes"):
         held[router].add(prefix)
     expected = {name: set(prefixes) for name, prefixes in expected_routes(planned).items()}
