@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bgplab.rib.decision import STEPS, explain, select
+from bgplab.rib.decision import STEPS, explain, reason, select
 from bgplab.rib.path import Local, Path, Source
 from bgplab.wire.attributes import AS_SEQUENCE, AS_SET, PathAttributes, Segment
 
@@ -207,3 +207,15 @@ def test_the_module_prints_its_steps():
     assert [line.split("  ")[-1] for line in done.stdout.splitlines()[1:]] == [
         name for name, _ in STEPS
     ]
+
+
+def test_the_reason_is_the_step_that_removed_the_last_usable_rival():
+    """Paths that may not be used at all are no rivals."""
+    best, looped = path((65001,)), path((65001, 65000))
+    assert reason([best]) == "the only path"
+    assert reason([looped, best]) == "the only usable path"
+    late = path((65001,), identifier=2)
+    early = path((65001, 65002))
+    for rivals in itertools.permutations([best, looped, late, early]):
+        assert reason(rivals) == "f lower BGP Identifier"
+    assert reason([early, best, looped]) == "a shorter AS_PATH"

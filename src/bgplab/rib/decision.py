@@ -97,6 +97,16 @@ def explain(paths: Iterable[Path]) -> list[tuple[Path, str]]:
     return [(path, lost.get(id(path), "")) for path in everything]
 
 
+def reason(paths: Iterable[Path]) -> str:
+    """Say why the best path is the best: the step that removed its last usable rival."""
+    explained = explain(paths)
+    lost = {step for path, step in explained if step and not path.fault}
+    deciding = [name for name, _ in STEPS if name in lost]
+    if deciding:
+        return deciding[-1]
+    return "the only path" if len(explained) == 1 else "the only usable path"
+
+
 def main() -> None:
     """Print the steps of the decision, in order."""
     print("Best path, RFC 4271 section 9.1: among usable paths, at each step the losers leave")

@@ -34,7 +34,7 @@ from bgplab.engines.processes.parentage import die_with_parent, set_name
 from bgplab.errors import HostError
 from bgplab.facts import Fact
 from bgplab.observe.records import FRAME_LIMIT, Quiet, RecordWriter, SessionCount
-from bgplab.rib.decision import explain
+from bgplab.rib.decision import reason
 from bgplab.speaker import inputs
 from bgplab.wire.attributes import format_as_path
 from bgplab.wire.nlri import format_prefix
@@ -153,8 +153,6 @@ class RouterChild(AMPChild):
         loc_rib = self._router.speaker.routing.loc_rib
         lines = []
         for prefix, path in loc_rib.best.items():
-            lost = [step for _, step in explain(loc_rib.candidates(prefix)) if step]
-            reason = lost[-1] if lost else "the only path"
             attributes = path.attributes
             as_path = format_as_path(attributes.as_path)
             row = [
@@ -162,7 +160,7 @@ class RouterChild(AMPChild):
                 as_path,
                 attributes.next_hop,
                 path.source.peer,
-                reason,
+                reason(loc_rib.candidates(prefix)),
             ]
             lines.append(json.dumps(row))
         return "\n".join(lines)
