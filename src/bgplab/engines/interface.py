@@ -64,7 +64,16 @@ class Lab(Protocol):
     def until_converged(self, timeout: float) -> Awaitable[Verdict]:
         """Wait until the network has converged, or `timeout` seconds have passed."""
 
-    async def announce(self, router: str, *prefixes: str, med: int | None = None) -> None:
+    def wait(self, seconds: float) -> Awaitable[None]:
+        """Let so many seconds pass on the lab's clock."""
+
+    async def announce(
+        self,
+        router: str,
+        *prefixes: str,
+        med: int | None = None,
+        communities: tuple[int, ...] = (),
+    ) -> None:
         """Let a router originate prefixes. Raises ValueError for what is no prefix."""
 
     async def withdraw(self, router: str, *prefixes: str) -> None:
@@ -72,6 +81,12 @@ class Lab(Protocol):
 
     async def reset(self, router: str, *peers: str) -> None:
         """Tear down sessions of a router, all if none is named; they come back."""
+
+    async def link_down(self, a: str, b: str) -> None:
+        """Cut the link between two routers: both see it at once, and it stays down."""
+
+    async def link_up(self, a: str, b: str) -> None:
+        """Mend a link that was cut; its session comes back."""
 
     def kill(self, router: str) -> None:
         """Kill a router as a crash would (SIGKILL); not counted as a death."""

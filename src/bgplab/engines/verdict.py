@@ -9,7 +9,28 @@ from bgplab.errors import EXIT_FAILED, EXIT_INVALID, EXIT_LAB, EXIT_PASS
 from bgplab.observe.fidelity import Certificate
 
 CONVERGED = "converged"
+DIVERGES = "diverges"
 TIMEOUT = "timeout"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of a best route: `peer` is None if no route is left, "" if it is own."""
+
+    router: str
+    prefix: str
+    peer: str | None
+    as_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """What repeats in a network that cannot settle: one turn, and how often it was seen."""
+
+    changes: tuple[Change, ...]  # of one turn, in their order
+    turns: int  # how many times the whole routing state came back
+    period: float  # seconds that one turn takes
+    updates: float  # UPDATEs sent in one turn, the mean of all turns seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +38,14 @@ class Verdict:
     """Whether the lab has converged; times in seconds on the lab's clock.
 
     `at` is the last route change anywhere, `detected` the moment of the verdict, `reasons` what
-    is not settled if the verdict is "timeout".
+    is not settled if the verdict is "timeout", `cycle` what repeats if it is "diverges".
     """
 
     name: str
     at: float
     detected: float
     reasons: tuple[str, ...] = ()
+    cycle: Cycle | None = None
 
 
 @dataclass(frozen=True, slots=True)

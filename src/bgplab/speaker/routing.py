@@ -75,6 +75,7 @@ class Routing:
         self.loc_rib = LocRib()
         self.activity = 0  # grows whenever routes are touched: a witness for "nothing happened"
         self.last_change: float | None = None  # when a best path last changed
+        self.tells_changes = config.level >= Level.UPDATES  # whether each is a fact of its own
         self._emit = emit
         self._rng = rng
         self._local = Local(config.asn, config.next_hop, config.igp)
@@ -303,7 +304,7 @@ class Routing:
         changed = [prefix for prefix in dirty if decide(prefix)]
         if changed:
             self.last_change = now
-            if self.config.level >= Level.UPDATES:
+            if self.tells_changes:
                 self._tell_changes(changed, now)
         joining, self._joining = self._joining, {}
         changes = [(prefix, best.get(prefix)) for prefix in changed]
@@ -326,7 +327,7 @@ class Routing:
         self._send_at = due
 
     def _tell_changes(self, changed: list[bytes], now: float) -> None:
-        """Give a fact for every best path that changed (recording level updates)."""
+        """Give a fact for every best path that changed (`tells_changes`)."""
         for prefix in changed:
             path = self.loc_rib.best.get(prefix)
             if path is None:
