@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import compileall
 import fcntl
 import hashlib
 import json
@@ -393,6 +394,8 @@ def main() -> int:
     try:
         if Path(sys.prefix) != VENV:
             enter_environment()
+        # Where PYTHONDONTWRITEBYTECODE is set, every start would compile the package anew.
+        compileall.compile_dir(ROOT / "src", quiet=2)
         return VERBS[options.verb](options.arguments)
     except KeyboardInterrupt:
         say("interrupted")

@@ -105,7 +105,7 @@ def machine_in(end: End, state: State, event: Event, given: list[str]) -> Machin
     for name in [name for name in running if TIMER_EVENTS[name] is event]:
         setattr(machine.timers, name, STOPPED)
     machine.kind = MESSAGE_TYPE.get(event, 0)
-    machine.body = b"\0\0\0\0"
+    machine.bodies = [b"\0\0\0\0"]
     machine.reason = REASONS.get(event, machine.reason)
     session._offer = (OFFERED, 10)
     return machine
@@ -203,7 +203,7 @@ def test_each_cell_does_what_the_specification_says(cell, case, damping):
     counter = 0 if "C=0" in actions else COUNTER + ("C+1" in actions)
     assert machine.connect_retry_counter == counter
     assert end.session.damping._failures == (damping and "DAMP" in actions)
-    assert end.bodies == [machine.body] * ("PROCESS" in actions)
+    assert end.bodies == machine.bodies * ("PROCESS" in actions)
 
 
 def test_the_specification_has_a_cell_for_each_state_and_event():

@@ -726,4 +726,4 @@ def test_update_errors_are_those_of_the_router():
     end = back_to_back(random.Random(1)).ends[0]
     end.refuses_update = b"x"
     with pytest.raises(UpdateError):
-        end.update(end.session, b"x", 0.0)
+        end.update(end.session, [b"y", b"x"], 0.0)

@@ -13,6 +13,7 @@ from bgplab.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bgplab.engines.processes.controller import Options, Run
     from bgplab.topology.graph import Topology
 
 STANDARD = "-"
@@ -28,6 +29,23 @@ def read_topology(file: str) -> Topology:
     from bgplab.topology.document import MAX_OCTETS, decode
 
     return loads(decode(sys.stdin.buffer.read(MAX_OCTETS + 1), _STDIN), _STDIN)
+
+
+def prepare_file(file: str, options: Options) -> Run:
+    """Read a topology file and prepare its lab, while the fork server warms up beside.
+
+    Raises TopologyError, HostError, UsageError or StoreError, and leaves nothing then.
+    """
+    from bgplab.engines.processes.controller import prepare, warm_up
+
+    warm = warm_up(options)
+    try:
+        topology = read_topology(file)
+    except BaseException:
+        if warm is not None:
+            warm.dismiss()
+        raise
+    return prepare(topology, topology.source, options, warm)
 
 
 def output_options(command: Callable[..., None]) -> Callable[..., None]:

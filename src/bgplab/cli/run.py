@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bgplab.cli.drive import Interrupted, drive
-from bgplab.cli.files import read_topology
+from bgplab.cli.files import prepare_file
 from bgplab.cli.options import lab_options
 from bgplab.cli.output import count, duration, echo_json, style
 from bgplab.cli.status import Status, describe_death
-from bgplab.engines.processes.controller import Options, Run, prepare
+from bgplab.engines.processes.controller import Options, Run
 from bgplab.errors import EXIT_INTERRUPTED
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ def run(file: str, options: Options, timeout: float, as_json: bool) -> None:
 
     The report goes to standard output, progress to standard error.
     """
-    topology = read_topology(file)
-    prepared = prepare(topology, topology.source, options)
+    prepared = prepare_file(file, options)
     status = Status(sys.stderr)
     try:
         report = drive(

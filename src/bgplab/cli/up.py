@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bgplab.cli.drive import Interrupted, drive
-from bgplab.cli.files import read_topology
+from bgplab.cli.files import prepare_file
 from bgplab.cli.options import lab_options
 from bgplab.cli.output import interactive
 from bgplab.cli.status import Status, describe_death
-from bgplab.engines.processes.controller import Options, Run, prepare
+from bgplab.engines.processes.controller import Options, Run
 from bgplab.errors import EXIT_INTERRUPTED
 
 if TYPE_CHECKING:
@@ -37,8 +37,7 @@ def up(file: str, options: Options) -> None:
     Shows every router with its process id and its sessions, and says when the network has
     converged: at first, and again after each change. Kill a router (kill -9 PID) and see.
     """
-    topology = read_topology(file)
-    prepared = prepare(topology, topology.source, options)
+    prepared = prepare_file(file, options)
     screen = Screen()
     try:
         drive(options.reactor, lambda reactor: _up(reactor, prepared, screen))

@@ -31,6 +31,6 @@ class AdjRibIn:
     def clear(self) -> list[bytes]:
         """Forget everything; give the prefixes that were held."""
         prefixes = list(self.routes)
-        self.routes = {}
+        self.routes.clear()  # in place: the Loc-RIB looks at it
         self._blocks = {}
         return prefixes

@@ -63,20 +63,24 @@ _tail = attrgetter("tail")
 
 def select(paths: Iterable[Path]) -> Path | None:
     """Choose the best of the usable paths to one prefix; None if there is none."""
-    usable = [path for path in paths if not path.fault]
-    if len(usable) > 1:
-        best = min([path.rank for path in usable])
-        usable = [path for path in usable if path.rank == best]
-        if len(usable) > 1:
-            med = usable[0].med
-            if all(path.med == med for path in usable):
-                # Step c removes nobody; what follows holds between any two paths.
-                return min(usable, key=_tail)
-            for _, step in LATER_STEPS:
-                if len(usable) == 1:
-                    break
-                usable = step(usable)
-    return usable[0] if usable else None
+    left: list[Path] = []
+    for path in paths:
+        if path.fault:
+            continue
+        if not left or path.rank < left[0].rank:
+            left = [path]
+        elif path.rank == left[0].rank:
+            left.append(path)
+    if len(left) > 1:
+        med = left[0].med
+        if all(path.med == med for path in left):
+            # Step c removes nobody; what follows holds between any two paths.
+            return min(left, key=_tail)
+        for _, step in LATER_STEPS:
+            if len(left) == 1:
+                break
+            left = step(left)
+    return left[0] if left else None
 
 
 def explain(paths: Iterable[Path]) -> list[tuple[Path, str]]:

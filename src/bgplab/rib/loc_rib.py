@@ -10,24 +10,37 @@ from bgplab.rib.path import Path
 class LocRib:
     """Best paths, and the Adj-RIBs-In they are chosen from."""
 
-    __slots__ = ("_sources", "best", "own")
+    __slots__ = ("_tables", "best", "own")
 
     def __init__(self) -> None:
         self.best: dict[bytes, Path] = {}
         self.own: dict[bytes, Path] = {}
         # In fixed order, so that nothing depends on which session came up first.
-        self._sources: list[AdjRibIn] = []
+        self._tables: list[dict[bytes, Path]] = []
 
     def watch(self, sources: list[AdjRibIn]) -> None:
         """Choose from these Adj-RIBs-In from now on, in this order."""
-        self._sources = sources
+        self._tables = [source.routes for source in sources]
 
     def candidates(self, prefix: bytes) -> list[Path]:
         """Collect every path to a prefix: our own first, then peer by peer."""
-        found = [adj.routes[prefix] for adj in self._sources if prefix in adj.routes]
+        found = [table[prefix] for table in self._tables if prefix in table]
         if prefix in self.own:
             found.insert(0, self.own[prefix])
         return found
+
+    def concerned(self, prefix: bytes, old: Path | None, new: Path | None) -> bool:
+        """Tell whether the best path may change where a peer's path changes from old to new.
+
+        Not, where neither is as good as the best path in the steps before MED: they part it
+        from every other path by themselves. Holds for a prefix that has been decided.
+        """
+        best = self.best.get(prefix)
+        if best is None:
+            return new is not None and not new.fault
+        return (old is not None and not old.fault and old.rank <= best.rank) or (
+            new is not None and not new.fault and new.rank <= best.rank
+        )
 
     def decide(self, prefix: bytes) -> bool:
         """Choose anew for one prefix; tell whether the best path is another one now."""

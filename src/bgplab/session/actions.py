@@ -165,8 +165,8 @@ def send_keepalive(machine: Machine, now: float) -> None:
 
 
 def process(machine: Machine, now: float) -> None:
-    """Process the UPDATE message. Raises UpdateError, from which event 28 follows."""
-    machine.session.deliver(machine.body, now)
+    """Process the UPDATE messages. Raises UpdateError, from which event 28 follows."""
+    machine.session.deliver(machine.bodies, now)
 
 
 def notify(machine: Machine, now: float) -> None:

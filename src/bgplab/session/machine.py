@@ -44,11 +44,12 @@ class Machine:
     """One connection of a session: its state, and all that the state machine's rows act on.
 
     `connection` is 0 while there is no TCP connection. `reason` is the NOTIFICATION that the
-    next event may send, `kind` and `body` are the message last received.
+    next event may send, `kind` is the type of the message last received. UPDATEs that arrive
+    together are one event: `bodies` holds them, in their order.
     """
 
     __slots__ = (
-        "body",
+        "bodies",
         "config",
         "connect_retry_counter",
         "connection",
@@ -76,7 +77,7 @@ class Machine:
         self.negotiated: Negotiated = NOTHING
         self.reason = Notification(CEASE, 0)
         self.kind = 0
-        self.body = b""
+        self.bodies: list[bytes] = []
         self.deletes_routes = False
         self.unsent = False
 
@@ -151,6 +152,11 @@ class Machine:
         framer.feed(data)
         try:
             while self.connection:
+                self.bodies = framer.updates()
+                if self.bodies:
+                    self.kind = UPDATE
+                    self.fire(Event.UPDATE_MSG, now)
+                    continue
                 message = framer.next()
                 if message is None:
                     return
@@ -160,12 +166,9 @@ class Machine:
             self.fire(ERROR_EVENTS[error.code], now)
 
     def _take(self, kind: int, body: bytes, now: float) -> None:
-        """Turn one message into its event. Raises WireError for a malformed one."""
+        """Turn one message, not an UPDATE, into its event. Raises WireError."""
         self.kind = kind
-        self.body = body
-        if kind == UPDATE:
-            self.fire(Event.UPDATE_MSG, now)
-        elif kind == KEEPALIVE:
+        if kind == KEEPALIVE:
             self.fire(Event.KEEPALIVE_MSG, now)
         elif kind == OPEN:
             self._take_open(body, now)

@@ -9,6 +9,7 @@ happen until a time, with the timers in between.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -72,11 +73,12 @@ class End:
         """Keep that the session is down."""
         self.told.append((now, "down"))
 
-    def update(self, session: Session, body: bytes, now: float) -> None:
-        """Keep the body. Raises UpdateError for the one that is to be refused."""
-        if self.refuses_update and body == self.refuses_update:
-            raise UpdateError(1, "refused")
-        self.bodies.append(body)
+    def update(self, session: Session, bodies: Sequence[bytes], now: float) -> None:
+        """Keep the bodies. Raises UpdateError for the one that is to be refused."""
+        for body in bodies:
+            if self.refuses_update and body == self.refuses_update:
+                raise UpdateError(1, "refused")
+            self.bodies.append(body)
 
     def refresh(self, session: Session, body: bytes, now: float) -> None:
         """Keep that the table was asked for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ class Routes(Protocol):
     def down(self, session: Session, now: float) -> None:
         """Delete all routes of the session: it has left Established."""
 
-    def update(self, session: Session, body: bytes, now: float) -> None:
-        """Process the body of an UPDATE. Raises UpdateError for a session reset (RFC 7606)."""
+    def update(self, session: Session, bodies: Sequence[bytes], now: float) -> None:
+        """Process the bodies of UPDATEs. Raises UpdateError for a session reset (RFC 7606)."""
 
     def refresh(self, session: Session, body: bytes, now: float) -> None:
         """Send the table again: a ROUTE-REFRESH for IPv4 unicast has come, with this body."""

@@ -264,13 +264,14 @@ class Session:
             for message in updates:
                 self.emit(UpdateSent(now, self.name, message[HEADER_LENGTH:]))
 
-    def deliver(self, body: bytes, now: float) -> None:
-        """Hand an UPDATE to the router. Raises what the router raises."""
-        self.received += 1
-        self.updates_received += 1
+    def deliver(self, bodies: Sequence[bytes], now: float) -> None:
+        """Hand UPDATEs to the router, in their order. Raises what the router raises."""
+        self.received += len(bodies)
+        self.updates_received += len(bodies)
         if self._records_updates:
-            self.emit(UpdateReceived(now, self.name, body))
-        self._routes.update(self, body, now)
+            for body in bodies:
+                self.emit(UpdateReceived(now, self.name, body))
+        self._routes.update(self, bodies, now)
 
     def deliver_refresh(self, body: bytes, now: float) -> None:
         """Hand a ROUTE-REFRESH to the router, if it is for a family that we announced.

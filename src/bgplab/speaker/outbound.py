@@ -15,6 +15,8 @@ from bgplab.wire.update import END_OF_RIB, encode_updates
 if TYPE_CHECKING:
     import random
 
+Export = tuple[bytes, Path | None, bytes | None]  # a prefix, its path, and how it is written
+
 JITTER = 0.75  # RFC 4271 section 10: intervals are drawn from 0.75 to 1.0 of their value
 
 
@@ -53,25 +55,37 @@ class Outbound:
         self._end_of_rib = False
         self._quiet_until = -math.inf
 
-    def stage(self, changes: Iterable[tuple[bytes, Path | None]]) -> None:
+    @property
+    def kind(self) -> tuple[bool, bool]:
+        """What decides how a path is written for the peer: internal, four-octet AS numbers."""
+        return self.session.internal, self.session.negotiated.four_octet
+
+    def exports(self, changes: Iterable[tuple[bytes, Path | None]]) -> list[Export]:
+        """Write paths for this kind of peer, None for those that may not go there."""
+        local, (internal, four_octet) = self._local, self.kind
+        return [
+            (prefix, None, None)
+            if path is None
+            else (prefix, path, path.export(local, internal, four_octet))
+            for prefix, path in changes
+        ]
+
+    def stage(self, exports: Iterable[Export]) -> None:
         """Want the peer to know these paths, where the rules let them out, or none.
 
-        Kept back: what may not go to this kind of peer; by split horizon what it told us; by
-        sender-side loop detection what has its AS in the path.
+        Kept back besides: by split horizon what the peer told us; by sender-side loop detection
+        what has its AS in the path.
         """
-        session, local, stage = self.session, self._local, self.adj.stage
-        internal, four_octet = session.internal, session.negotiated.four_octet
-        source = session.name if self._flags.split_horizon else None
-        avoid = session.config.asn if self._flags.sender_side_loop_detection else None
-        for prefix, path in changes:
-            if (
-                path is None
-                or path.source.peer == source
-                or (avoid is not None and path.visits(avoid))
-            ):
-                stage(prefix, None)
-            else:
-                stage(prefix, path.export(local, internal, four_octet))
+        source = self.session.name if self._flags.split_horizon else None
+        if self._flags.sender_side_loop_detection:
+            asn = self.session.config.asn
+            exports = [
+                (prefix, path, None if path is not None and path.visits(asn) else block)
+                for prefix, path, block in exports
+            ]
+        stage = self.adj.stage
+        for prefix, path, block in exports:
+            stage(prefix, None if path is None or path.source.peer == source else block)
 
     def end_table(self) -> None:
         """Owe the peer End-of-RIB: what is staged by now is the whole table (RFC 4724)."""
@@ -88,9 +102,10 @@ class Outbound:
             return math.inf
         return max(now, self._quiet_until)
 
-    def flush(self, now: float) -> None:
+    def flush(self, now: float, known: dict[tuple[bytes, ...], list[bytes]]) -> None:
         """Send what may leave now: all, or only withdrawals while MRAI runs.
 
+        `known` keeps what has been encoded for other peers (see encode_updates).
         Source: RFC 4271 section 9.2.1.1.
         """
         if self.congested:
@@ -98,7 +113,7 @@ class Outbound:
         free = now >= self._quiet_until
         withdraw = free or not self._flags.rate_limit_withdrawals
         withdrawn, groups = self.adj.take(announce=free, withdraw=withdraw)
-        messages = encode_updates(withdrawn, groups) if withdrawn or groups else []
+        messages = encode_updates(withdrawn, groups, known=known) if withdrawn or groups else []
         if self._end_of_rib and free:
             self._end_of_rib = False
             messages.append(END_OF_RIB)

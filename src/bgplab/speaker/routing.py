@@ -9,7 +9,7 @@ pending are decided together (see pacer.py).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from bgplab.rib.loc_rib import LocRib
 from bgplab.rib.path import Local, Path, Source
 from bgplab.session.effects import Effect
 from bgplab.session.session import Session
-from bgplab.speaker.outbound import JITTER, Outbound
+from bgplab.speaker.outbound import JITTER, Export, Outbound
 from bgplab.speaker.pacer import Pacer
 from bgplab.wire.attributes import (
     PathAttributes,
@@ -169,40 +169,42 @@ class Routing:
             self._dirty[prefix] = None
         self._touch(now)
 
-    def update(self, session: Session, body: bytes, now: float) -> None:
-        """File an UPDATE in the Adj-RIB-In of its peer.
+    def update(self, session: Session, bodies: Sequence[bytes], now: float) -> None:
+        """File UPDATEs in the Adj-RIB-In of their peer.
 
         Raises UpdateError where RFC 7606 asks for a session reset.
         """
-        withdrawn, block, nlri = split_update(body)
         inbound = self._inbound[session.name]
         routes = inbound.adj.routes
-        dirty = self._dirty
-        announced = split_prefixes(nlri) if nlri else ()
-        gone = split_prefixes(withdrawn) if withdrawn else []
-        path = None
-        if announced:
-            path = inbound.adj.known(block)
-            if path is None:
-                path = self._parse(inbound, block, now)
-            if path is None:
-                gone.extend(announced)
-                announced = ()
-        elif block:
-            # No prefix to carry: the attributes mean nothing, but must still be well formed.
-            decode_attributes(block, four_octet=inbound.four_octet, internal=session.internal)
-        for prefix in gone:
-            if routes.pop(prefix, None) is not None:
-                dirty[prefix] = None
-        if path is not None:
-            for prefix in announced:
-                if routes.get(prefix) is not path:
-                    routes[prefix] = path
+        concerned, dirty = self.loc_rib.concerned, self._dirty
+        for body in bodies:
+            self.activity += 1
+            withdrawn, block, nlri = split_update(body)
+            gone = split_prefixes(withdrawn) if withdrawn else []
+            path = None
+            if nlri:
+                announced = split_prefixes(nlri)
+                path = inbound.adj.known(block) or self._parse(inbound, block, now)
+                if path is None:
+                    gone += announced
+            elif block:
+                # No prefix to carry: the attributes mean nothing, but must be well formed.
+                decode_attributes(
+                    block, four_octet=inbound.four_octet, internal=session.internal
+                )
+            for prefix in gone:
+                old = routes.pop(prefix, None)
+                if prefix not in dirty and concerned(prefix, old, None):
                     dirty[prefix] = None
-            if len(routes) > session.config.max_prefixes:
-                session.reset(now, CEASE_MAX_PREFIXES)
-                return
-        self.activity += 1
+            if path is not None:
+                for prefix in announced:
+                    old = routes.get(prefix)
+                    routes[prefix] = path
+                    if prefix not in dirty and old is not path and concerned(prefix, old, path):
+                        dirty[prefix] = None
+                if len(routes) > session.config.max_prefixes:
+                    session.reset(now, CEASE_MAX_PREFIXES)
+                    return
         if dirty:
             self._touch(now)
 
@@ -307,22 +309,34 @@ class Routing:
             if self.tells_changes:
                 self._tell_changes(changed, now)
         joining, self._joining = self._joining, {}
-        changes = [(prefix, best.get(prefix)) for prefix in changed]
-        for name, out in self._open.items():
-            if name in joining:
-                out.stage(best.items())
-                out.end_table()
-            else:
-                out.stage(changes)
+        self._stage([(prefix, best.get(prefix)) for prefix in changed], joining)
         self._pacer.decided(now, len(changed))
         self._send(now)
+
+    def _stage(
+        self, changes: list[tuple[bytes, Path | None]], joining: Mapping[str, None]
+    ) -> None:
+        """Stage changed best paths for every peer, the whole table for those that join.
+
+        What peers of one kind are told is worked out once.
+        """
+        exports: dict[tuple[bool, bool], list[Export]] = {}
+        for name, out in self._open.items():
+            if name in joining:
+                out.stage(out.exports(self.loc_rib.best.items()))
+                out.end_table()
+                continue
+            if out.kind not in exports:
+                exports[out.kind] = out.exports(changes)
+            out.stage(exports[out.kind])
 
     def _send(self, now: float) -> None:
         """Let every peer have what may leave now; note when the rest may."""
         due = math.inf
+        known: dict[tuple[bytes, ...], list[bytes]] = {}
         for out in list(self._open.values()):
             if out.held:
-                out.flush(now)
+                out.flush(now, known)
                 due = min(due, out.deadline(now))
         self._send_at = due
 

@@ -5,6 +5,8 @@ A Framer turns the octets of one TCP connection into messages. It looks only at 
 
 from __future__ import annotations
 
+import struct
+
 from bgplab.errors import HeaderError
 
 HEADER_LENGTH = 19
@@ -23,6 +25,8 @@ LENGTHS = {
     KEEPALIVE: (HEADER_LENGTH, HEADER_LENGTH),
     ROUTE_REFRESH: (HEADER_LENGTH, MAX_LENGTH),
 }
+
+_HEADER = struct.Struct(">16sHB")
 
 
 def frame(kind: int, body: bytes) -> bytes:
@@ -91,3 +95,27 @@ class Framer:
             return None
         self._start = end
         return kind, buffer[start + HEADER_LENGTH : end]
+
+    def updates(self) -> list[bytes]:
+        """Take the bodies of all whole UPDATE messages that come next, in a row.
+
+        The first message that is of another type, incomplete or malformed is left to `next`.
+        """
+        start, buffer = self._start, self._buffer
+        last = len(buffer) - HEADER_LENGTH
+        least, greatest = LENGTHS[UPDATE]
+        bodies = []
+        while start <= last:
+            marker, length, kind = _HEADER.unpack_from(buffer, start)
+            end = start + length
+            if (
+                kind != UPDATE
+                or marker != MARKER
+                or not least <= length <= greatest
+                or end > last + HEADER_LENGTH
+            ):
+                break
+            bodies.append(buffer[start + HEADER_LENGTH : end])
+            start = end
+        self._start = start
+        return bodies

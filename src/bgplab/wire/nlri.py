@@ -64,8 +64,10 @@ def split_prefixes(field: bytes) -> list[bytes]:
     Raises UpdateError 3/10 for a length above 32 or a prefix cut short; RFC 7606 section 5.3
     leaves no milder answer. Source: RFC 4271 section 4.3 (host bits are irrelevant), 6.3.
     """
-    prefixes = []
     start, end = 0, len(field)
+    if end and field[0] & 7 == 0 and field[0] <= 32 and end == _SIZES[field[0]]:
+        return [field]  # as most fields are: one prefix that fills its last octet
+    prefixes = []
     while start < end:
         length = field[start]
         if length > 32:

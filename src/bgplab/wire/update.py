@@ -45,8 +45,11 @@ def encode_updates(
     withdrawn: Sequence[bytes],
     groups: Mapping[bytes, Sequence[bytes]],
     limit: int = MAX_LENGTH,
+    known: dict[tuple[bytes, ...], list[bytes]] | None = None,
 ) -> list[bytes]:
     """Pack withdrawals, then the prefixes of each attribute block, into whole messages.
+
+    `known` keeps the messages of each block with its prefixes, for peers that are told alike.
 
     Each message is as full as `limit` octets allow. A route that does not fit into a
     message is not announced (RFC 4271 section 9.2): it is withdrawn instead, lest the peer keep
@@ -55,15 +58,19 @@ def encode_updates(
     gone = [withdrawn]
     announcements = []
     for block, prefixes in groups.items():
+        key = (block, *prefixes)
+        if known is not None and key in known:
+            announcements += known[key]
+            continue
         room = limit - OVERHEAD - len(block)
         if room < MAX_PREFIX:
             gone.append(prefixes)
             continue
         head = b"\0\0" + len(block).to_bytes(2) + block
-        if len(prefixes) == 1:
-            announcements.append(frame(UPDATE, head + prefixes[0]))
-            continue
-        announcements += [frame(UPDATE, head + field) for field in _fill(prefixes, room)]
+        messages = [frame(UPDATE, head + field) for field in _fill(prefixes, room)]
+        if known is not None:
+            known[key] = messages
+        announcements += messages
     messages = [
         frame(UPDATE, len(field).to_bytes(2) + field + bytes(2))
         for prefixes in gone

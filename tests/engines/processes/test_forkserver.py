@@ -19,7 +19,9 @@ class Server:
 
     def __init__(self, folder):
         self.folder = folder
-        self.channel, self.process = forkserver.launch(str(folder / "fork-server.log"))
+        warm = forkserver.Warm()
+        self.channel, self.process = warm.channel, warm.process
+        warm.log_to(folder / "fork-server.log")
         self.channel.settimeout(20)
 
     def hear(self):

@@ -277,10 +277,10 @@ def test_a_lab_may_be_stopped_twice_and_before_it_has_started(under_reactor, tmp
 def test_a_prepared_run_that_is_abandoned_leaves_nothing(tmp_path):
     run = prepare(loads(TRIANGLE), TRIANGLE, Options(store=tmp_path / "run.sqlite"))
     assert run._warm is not None
-    _, process = run._warm
+    process = run._warm.process
     run.abandon()
     run.abandon()
-    assert process.returncode == 0
+    assert process.returncode == -signal.SIGKILL
 
 
 def test_an_address_in_use_is_a_fault_of_the_host(under_reactor, tmp_path):

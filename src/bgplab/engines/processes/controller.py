@@ -1,9 +1,11 @@
 """A run from a topology to its report: what has to be there before, during and after the lab.
 
-`prepare` does all that needs no reactor: checks the machine, makes the run's folder and
-database, and lets the fork server warm up while the caller still imports Twisted. Then
+`warm_up` starts the fork server, which needs as long as reading the topology and importing
+Twisted together. `prepare` does what else needs no reactor: checks the machine and makes the
+run's folder. Then
 
-    run = prepare(topology, text, options)
+    warm = warm_up(options)
+    run = prepare(topology, text, options, warm)
     lab = run.open(reactor)
     verdict = await run.converge(120.0)
     report = await run.report(verdict)
@@ -14,7 +16,6 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -52,10 +53,18 @@ class Options:
     began: float = field(default_factory=time.monotonic)  # when the command was started
 
 
-def prepare(topology: Topology, text: str, options: Options) -> Run:
+def warm_up(options: Options) -> forkserver.Warm | None:
+    """Start the fork server, if the options ask for one; give it to `prepare` or dismiss it."""
+    return forkserver.Warm() if _forks(options) else None
+
+
+def prepare(
+    topology: Topology, text: str, options: Options, warm: forkserver.Warm | None = None
+) -> Run:
     """Check the machine and make ready; nothing is left behind if this fails.
 
-    `text` is the topology's file, kept in the database.
+    `text` is the topology's file, kept in the database; `warm` is what `warm_up` gave, if it
+    was called before.
     Raises HostError, UsageError or StoreError.
     """
     block, claim = preflight.claim_block(options.port)
@@ -70,9 +79,13 @@ def prepare(topology: Topology, text: str, options: Options) -> Run:
         else:
             database, logs = options.store, options.store.with_suffix(".logs")
             _make_folder(logs)
-        warm = forkserver.launch(str(logs / "fork-server.log")) if _forks(options) else None
+        warm = warm or warm_up(options)
+        if warm is not None:
+            warm.log_to(logs / "fork-server.log")
     except BaseException:
         claim.close()
+        if warm is not None:
+            warm.dismiss()
         raise
     return Run(planned, text, options, database, logs, claim, warm)
 
@@ -117,7 +130,7 @@ class Run:
         database: Path,
         logs: Path,
         claim: socket.socket,
-        warm: tuple[socket.socket, subprocess.Popen[bytes]] | None,
+        warm: forkserver.Warm | None,
     ) -> None:
         self.plan = planned
         self.options = options
@@ -195,7 +208,7 @@ class Run:
         if self._warm is None:
             return SpawnStarter(self.options.reactor)
         warm, self._warm = self._warm, None
-        return ForkServerStarter(reactor, *warm, self.options.reactor)
+        return ForkServerStarter(reactor, warm, self.options.reactor)
 
     async def report(self, verdict: Verdict) -> Report:
         """Measure, enter the routes into the database, and sum the run up."""
@@ -258,10 +271,8 @@ class Run:
         """Give back what `prepare` took; for a run that was never opened, or has ended."""
         self._claim.close()
         if self._warm is not None:
-            channel, process = self._warm
+            self._warm.dismiss()
             self._warm = None
-            channel.close()
-            process.wait()
 
     def _opened(self) -> tuple[ProcessLab, Store]:
         if self._lab is None or self._store is None:

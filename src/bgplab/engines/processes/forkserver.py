@@ -6,7 +6,8 @@ that a router needs, but never a reactor: each child makes its own.
 
 It talks to the controller over a SOCK_SEQPACKET pair, one JSON object per packet:
 
-    controller: {"name": "r1", "reactor": "epoll", "log": "/path"} with one descriptor, the
+    controller: {"log": "/path"} once: where standard output and error go from then on;
+                {"name": "r1", "reactor": "epoll", "log": "/path"} with one descriptor, the
                 child's end of its control socket
     answers:    {"ready": PID} once; {"forked": "r1", "pid": 4711};
                 {"died": 4711, "status": WAIT-STATUS} for each child that ended
@@ -37,26 +38,36 @@ PACKET = 8192
 GC_THRESHOLD = (50_000, 20, 50)
 
 
-def launch(log_path: str) -> tuple[socket.socket, subprocess.Popen[bytes]]:
-    """Start a fork server; give the controller's end of its channel, and the process.
+class Warm:
+    """A fork server as its controller holds it: the end of its channel, and the process."""
 
-    It gets a process group of its own, so that Ctrl-C in a terminal reaches the controller
-    alone and that one signal can end the group. Raises OSError if there are no descriptors or
-    processes.
-    """
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with theirs, Path(log_path).open("ab") as log:
-        command = [sys.executable, "-m", __name__, str(theirs.fileno())]
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            pass_fds=[theirs.fileno()],
-            process_group=0,
-        )
-    return ours, process
+    def __init__(self) -> None:
+        """Start a fork server.
+
+        It gets a process group of its own, so that Ctrl-C in a terminal reaches the controller
+        alone and that one signal can end the group. What it has to say goes to our standard
+        error until `log_to`. Raises OSError if there are no descriptors or processes.
+        """
+        self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", __name__, str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                pass_fds=[theirs.fileno()],
+                process_group=0,
+            )
+
+    def log_to(self, path: Path) -> None:
+        """Let it write to a file from now on. Raises OSError if it has ended."""
+        self.channel.send(json.dumps({"log": str(path)}).encode())
+
+    def dismiss(self) -> None:
+        """End it at once; it has forked nothing yet."""
+        self.channel.close()
+        self.process.kill()
+        self.process.wait()
 
 
 def main(descriptor: int) -> None:
@@ -140,6 +151,12 @@ class ForkServer:
         if not data:
             return False
         wanted = json.loads(data)
+        if not descriptors:
+            log = os.open(wanted["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            os.close(log)
+            return True
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:

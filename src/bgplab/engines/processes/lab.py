@@ -62,10 +62,7 @@ class ProcessLab:
         self.on_collapse: Callable[[LabError], None] = lambda error: None
         self.now: Callable[[], float] = time.monotonic
         self.ready_at: float | None = None  # when the last router process was ready
-        # Imported here: it subclasses ampoule's child, and ampoule imports the reactor.
-        from bgplab.engines.processes.router import RouterChild
-
-        self._child = RouterChild
+        self._child = starter.child
         self._reactor = reactor
         self._starter = starter
         self._store = store

@@ -29,7 +29,7 @@ from twisted.protocols.amp import AMP
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from bgplab.engines.processes.forkserver import PACKET
+from bgplab.engines.processes.forkserver import PACKET, Warm
 from bgplab.errors import ProcessError
 
 
@@ -90,13 +90,11 @@ class Channel(FileDescriptor):
 class ForkServerStarter:
     """Starts routers as children of a fork server."""
 
-    def __init__(
-        self, reactor: Any, end: socket.socket, process: subprocess.Popen[bytes], child: str
-    ) -> None:
+    def __init__(self, reactor: Any, warm: Warm, child: str) -> None:
         self._reactor = reactor
-        self._process = process
+        self._process = warm.process
         self._child_reactor = child
-        self._channel = Channel(reactor, end, self._received, self._lost)
+        self._channel = Channel(reactor, warm.channel, self._received, self._lost)
         self._forking: deque[Deferred[str]] = deque()
         self._finished: dict[int, Deferred[str]] = {}
         self._stopped = False
@@ -132,6 +130,11 @@ class ForkServerStarter:
             ours.setblocking(False)
             self._reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, factory)
         return prot, finished
+
+    @property
+    def child(self) -> type[Any]:
+        """What runs in a child: the fork server's affair, nothing that is needed here."""
+        return AMP
 
     @property
     def helper_pids(self) -> list[int]:
@@ -209,6 +212,13 @@ class SpawnStarter(ProcessStarter):
         self._running[child] = Deferred()
         finished.addBoth(self._ended, child)
         return child, finished
+
+    @property
+    def child(self) -> type[Any]:
+        """What runs in a child; ampoule tells it by name."""
+        from bgplab.engines.processes.router import RouterChild
+
+        return RouterChild
 
     @property
     def helper_pids(self) -> list[int]:
