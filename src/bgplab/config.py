@@ -22,6 +22,7 @@ class Level(IntEnum):
     TRANSITIONS = 1
     UPDATES = 2
     OCTETS = 3
+    INPUTS = 4  # all that happens to a router, to be replayed (observe/inputs.py)
 
 
 @dataclass(frozen=True, slots=True)

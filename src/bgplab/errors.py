@@ -3,6 +3,7 @@
 LabError                    exit code
     TopologyError           2   the user's file; carries a list of Problem (file, line, column)
     UsageError              2   a wrong option, a run or a router that does not exist
+    ReplayError             2   recorded inputs that cannot be read
     WireError               -   a peer's octets; carries NOTIFICATION code, subcode, data
         HeaderError             code 1
         OpenError               code 2
@@ -64,6 +65,12 @@ class TopologyError(LabError):
 
 class UsageError(LabError):
     """The command line asks for something that does not exist or does not fit."""
+
+    exit_code = EXIT_USAGE
+
+
+class ReplayError(LabError):
+    """A file is not the recorded inputs of a router, or is damaged."""
 
     exit_code = EXIT_USAGE
 

@@ -244,3 +244,31 @@ def test_the_completion_script_calls_us(shell, word):
 def test_the_folder_of_runs_need_not_exist_for_tab(tmp_path, monkeypatch):
     monkeypatch.setenv("BGPLAB_HOME", str(Path(tmp_path) / "nowhere"))
     assert tab("bgplab show sessions ", monkeypatch) == []
+
+
+def test_runs_are_listed_by_name_with_their_verdict_and_folder(make_run):
+    first, second = make_run("one"), make_run("two")
+    broken = new_run_folder("three") / DATABASE
+    broken.write_text("no database")
+    rows = json.loads(bgplab("show", "runs", "--json").stdout)
+    assert [(row["name"], row["verdict"], row["folder"]) for row in rows] == [
+        ("one", "running", str(first.parent)),
+        ("two", "running", str(second.parent)),
+        (broken.parent.name, "unreadable", str(broken.parent)),
+    ]
+    assert (rows[0]["engine"], rows[0]["level"], rows[0]["seed"]) == (
+        "processes",
+        "transitions",
+        1,
+    )
+    (row,) = json.loads(bgplab("show", "runs", "two.yaml", "--json").stdout)
+    assert row["name"] == "two"
+    assert len(json.loads(bgplab("show", "runs", "--limit", "2", "--json").stdout)) == 2
+    assert bgplab("show", "runs", "--limit", "0").stdout == ""
+    assert "no runs of 'four' in" in bgplab("show", "runs", "four").stderr
+
+
+def test_runs_are_not_chosen_by_router(make_run, capsys):
+    make_run()
+    assert main(["show", "runs", "--router", "r1"]) == 2
+    assert "runs cannot be chosen" in capsys.readouterr().err

@@ -600,7 +600,11 @@ def test_the_level_says_what_is_recorded(level):
     updates = level >= Level.UPDATES
     assert facts(left, UpdateSent) == [UpdateSent(1.0, "right", END_OF_RIB[19:])] * updates
     assert len(facts(right, UpdateReceived)) == updates
-    assert bool(facts(left, OctetsSent)) == bool(facts(right, OctetsReceived)) == (level == 3)
+    assert (
+        bool(facts(left, OctetsSent))
+        == bool(facts(right, OctetsReceived))
+        == (level >= Level.OCTETS)
+    )
 
 
 def test_a_malformed_update_resets_the_session():

@@ -32,6 +32,10 @@ COMMANDS = {
     "run": Lazy("bgplab.cli.run:run", "Start a lab, wait until it converges, report, stop."),
     "up": Lazy("bgplab.cli.up:up", "Start a lab and keep it until Ctrl-C, with a live table."),
     "show": Lazy("bgplab.cli.show:show", "Ask what happened in a run, also while it lasts."),
+    "diff": Lazy("bgplab.cli.diff:diff", "Compare two runs: where do they part?"),
+    "replay": Lazy(
+        "bgplab.cli.replay:replay", "Run recorded routers again; examine them step by step."
+    ),
     "validate": Lazy("bgplab.cli.validate:validate", "Check topology files; start nothing."),
     "generate": Lazy(
         "bgplab.cli.generate:generate", "Write a topology file for a graph model."

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from bgplab.cli.complete import routers_of_run, runs
-from bgplab.cli.output import echo_csv, echo_records, table
+from bgplab.cli.output import Rows, echo_csv, echo_records, table
 from bgplab.config import Level
 from bgplab.errors import UsageError
 from bgplab.observe import query
@@ -21,8 +23,11 @@ RECORDED_FROM = {
     "octets": Level.OCTETS,
 }
 
+RUNS = "runs"  # a table that no database holds
+
 EPILOG = """\b
 Tables:
+  runs           all runs in the folder of runs, the latest last
   routers        process, address, how it ended
   sessions       current state of each, and since when
   transitions    every change of state, with its event (RFC 4271 section 8.1)
@@ -46,7 +51,7 @@ class TableName(click.Choice[str]):
     """The name of a table; a wrong one is answered with the nearest."""
 
     def __init__(self) -> None:
-        super().__init__([name.replace("_", "-") for name in query.TABLES])
+        super().__init__([RUNS, *(name.replace("_", "-") for name in query.TABLES)])
 
     def convert(
         self, value: str, param: click.Parameter | None, ctx: click.Context | None
@@ -90,19 +95,34 @@ def show(
     """
     if as_json and as_csv:
         raise UsageError("--json and --csv exclude each other")
+    if name == RUNS:
+        if router or peer or prefix:
+            raise UsageError("runs cannot be chosen by router, peer or prefix")
+        columns, rows = query.list_runs(run, limit)
+        _print(columns, rows, as_json=as_json, as_csv=as_csv)
+        if not rows:
+            click.echo(
+                f"no runs{f' of {run!r}' if run else ''} in {query.runs_folder()}", err=True
+            )
+        return
     path = query.find_run(run)
     columns, rows = query.show(
         path, name.replace("-", "_"), router=router, peer=peer, prefix=prefix, limit=limit
     )
+    _print(columns, rows, as_json=as_json, as_csv=as_csv)
+    if not rows:
+        chosen = any(value is not None for value in (router, peer, prefix, limit))
+        click.echo(_nothing(str(path), name, chosen=chosen), err=True)
+
+
+def _print(columns: Sequence[str], rows: Rows, *, as_json: bool, as_csv: bool) -> None:
+    """Print rows in the form that was asked for."""
     if as_json:
         echo_records(columns, rows)
     elif as_csv:
         echo_csv(columns, rows)
     elif rows:
         table(columns, rows)
-    if not rows:
-        chosen = any(value is not None for value in (router, peer, prefix, limit))
-        click.echo(_nothing(str(path), name, chosen=chosen), err=True)
 
 
 def _nothing(path: str, name: str, *, chosen: bool) -> str:

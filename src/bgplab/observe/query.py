@@ -14,12 +14,13 @@ from urllib.parse import quote
 
 from bgplab.errors import StoreError, UsageError
 from bgplab.observe import schema
-from bgplab.observe.runs import did_you_mean, find_run, new_run_folder, runs_folder
+from bgplab.observe.runs import did_you_mean, every_run, find_run, new_run_folder, runs_folder
 
 __all__ = [
     "TABLES",
     "Result",
     "find_run",
+    "list_runs",
     "new_run_folder",
     "open_run",
     "run_info",
@@ -44,6 +45,8 @@ TABLES: dict[str, tuple[tuple[str, ...], str]] = {
     "errors": (("at", "router", "peer", "text"), "at"),
     "malformed": (("at", "router", "peer", "action", "reason"), "at"),
 }
+
+RUNS = ("name", "engine", "level", "seed", "verdict", "started", "folder")
 
 
 class Result(NamedTuple):
@@ -103,6 +106,28 @@ def show(
             if key in chosen:
                 _check_router(connection, chosen[key])
         return Result(columns, connection.execute(query, tuple(where.values())).fetchall())
+
+
+def list_runs(name: str | None = None, limit: int | None = None) -> Result:
+    """List the runs in the folder of runs, oldest first: those of a topology, the last `limit`.
+
+    `verdict` is "running" while a run lasts, and after a crash; "unreadable" for a database
+    that is not whole.
+    """
+    paths = every_run(name)
+    if limit is not None:
+        paths = paths[max(0, len(paths) - limit) :]
+    return Result(RUNS, [_run_row(path) for path in paths])
+
+
+def _run_row(path: Path) -> tuple[Any, ...]:
+    columns = "name, engine, level, seed, ifnull(verdict, 'running'), started"
+    try:
+        with open_run(path) as connection:
+            found = connection.execute(f"SELECT {columns} FROM run").fetchone()  # noqa: S608 -- names from above
+    except StoreError:
+        found = (path.parent.name, None, None, None, "unreadable", None)
+    return (*found, str(path.parent))
 
 
 def run_info(path: str | PathLike[str]) -> dict[str, Any]:

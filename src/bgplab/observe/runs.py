@@ -1,4 +1,4 @@
-"""Where runs live: one folder each, with the database `run.sqlite` and `logs/`.
+"""Where runs live: one folder each, with the database `run.sqlite`, `logs/` and `inputs/`.
 
 The folders stand in `$BGPLAB_HOME/runs`, or `$XDG_STATE_HOME/bgplab/runs`, or
 `~/.local/state/bgplab/runs`, and are called `<UTC time>-<topology>-<pid>`, so that the last
@@ -18,6 +18,7 @@ from bgplab.errors import StoreError, UsageError
 
 DATABASE = "run.sqlite"
 LOGS = "logs"
+INPUTS = "inputs"  # of routers, one file each (inputs.py), where a run records them
 TOPOLOGIES = (".yaml", ".yml")  # a topology file stands for the runs of its name
 _RUN = re.compile(r"\d{8}T\d{6}\.\d{6}Z-(?P<name>.+)-\d+")
 
@@ -55,6 +56,24 @@ def new_run_folder(name: str, now: datetime | None = None) -> Path:
             return folder
 
 
+def inputs_folder(logs: Path) -> Path:
+    """Tell where a run whose logs are in `logs` keeps the inputs of its routers.
+
+    That is `inputs/` beside `logs/`, and `NAME.inputs/` beside the `NAME.logs/` of a database
+    that the user named.
+    """
+    return logs.with_name(INPUTS) if logs.name == LOGS else logs.with_suffix(f".{INPUTS}")
+
+
+def find_inputs(database: Path) -> Path | None:
+    """Find the inputs of the run that a database is of; None if it recorded none."""
+    beside = database.with_suffix(f".{INPUTS}")
+    within = database.with_name(INPUTS)
+    if beside.is_dir():
+        return beside
+    return within if database.name == DATABASE and within.is_dir() else None
+
+
 def find_run(reference: str | None = None) -> Path:
     """Find the database of a run: by its file, its folder, its topology's name, or the latest.
 
@@ -72,12 +91,23 @@ def find_run(reference: str | None = None) -> Path:
         if not runs:
             raise UsageError(f"no run in {runs_folder()}: start one with `bgplab run FILE`")
         return runs[-1][1]
-    wanted = _plain(path.stem if path.suffix in TOPOLOGIES else reference)
-    found = [path for name, path in runs if name == wanted]
+    found = every_run(reference)
     if not found:
         hint = did_you_mean(reference, dict.fromkeys(name for name, _ in runs))
         raise UsageError(f"no run {reference!r} in {runs_folder()}{hint}")
     return found[-1]
+
+
+def every_run(name: str | None = None) -> list[Path]:
+    """List the databases in the folder of runs, oldest first.
+
+    All, or those of a topology, given by its name or by a file that is called so.
+    """
+    if name is None:
+        return [path for _, path in _runs()]
+    file = Path(name)
+    wanted = _plain(file.stem if file.suffix in TOPOLOGIES else name)
+    return [path for plain, path in _runs() if plain == wanted]
 
 
 def did_you_mean(name: str, known: Mapping[str, object]) -> str:

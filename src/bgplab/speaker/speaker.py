@@ -93,6 +93,10 @@ class Speaker:
         """Give the session that a connection belongs to, if it is still known."""
         return self._by_connection.get(connection)
 
+    def put_off(self, peer: str, now: float, until: float) -> None:
+        """Let the timers of a session rest from now until a time, as one of them failed."""
+        self.sessions[peer].next_deadline = until
+
     def _take(self) -> list[Effect]:
         """Hand the collected effects over, and keep account of connections meanwhile."""
         effects = self._effects[:]

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from bgplab.config import Level, PeerConfig, RouterConfig, SessionFlags, Timers
 from bgplab.engines.processes.net.shell import READ_FIRST, TIMER_PUT_OFF, Shell
 from bgplab.facts import CallbackFailed, StateChanged
+from bgplab.observe.replay import Recording, replay
 from bgplab.session.effects import Close, Dial
 from bgplab.session.events import Event, State
 from bgplab.speaker.inputs import Octets, Originate, Reset, Start, TcpFailed
@@ -458,3 +459,44 @@ def test_a_peer_with_a_delayed_link_gets_its_octets_later():
     assert network.state("r2", "r1") is not State.ESTABLISHED
     network.run(3)
     assert network.state("r2", "r1") is State.ESTABLISHED
+
+
+def test_a_log_of_inputs_that_cannot_be_written_is_told_and_costs_no_session(tmp_path):
+    reactor, facts = VirtualReactor(), list[Any]()
+    shell = Shell(
+        config("r1", R1),
+        reactor,
+        reactor.seconds,
+        facts.append,
+        lambda: None,
+        str(tmp_path / "none" / "r1.jsonl"),
+    )
+    shell.listen()
+    shell.dial()
+    assert shell.inputs is not None
+    for _ in range(2):
+        shell.inputs.flush()
+        shell.feed(Start())
+    assert shell.failures == 1
+    (told,) = [fact for fact in facts if isinstance(fact, CallbackFailed)]
+    assert told.peer == ""
+    assert "the log of inputs cannot be written" in told.text
+    assert "No such file" in told.text
+
+
+def test_a_shell_records_what_it_gives_to_its_speaker(tmp_path):
+    reactor, path = VirtualReactor(), tmp_path / "r1.jsonl"
+    shell = Shell(
+        config("r1", R1, R2), reactor, reactor.seconds, lambda _: None, lambda: None, str(path)
+    )
+    shell.listen()
+    shell.dial()
+    reactor.connectors[0].fail(ConnectError())
+    for _ in range(3):
+        reactor.advance(1.0)
+    assert shell.inputs is not None
+    shell.inputs.flush()
+    steps = list(Recording(path))
+    assert [step.given for step in steps[:2]] == [Start(), TcpFailed(1)]
+    assert steps[-1].given is None
+    assert replay(path).difference is None

@@ -27,6 +27,13 @@ class Configure(amp.Command):
     response = [(b"pid", amp.Integer())]
 
 
+class RecordInputs(amp.Command):
+    """Controller to router, before it is configured: the file for its inputs."""
+
+    arguments = [(b"path", amp.Unicode())]
+    response = []
+
+
 class Listen(amp.Command):
     """Controller to router: open the port, start the sessions that only listen."""
 

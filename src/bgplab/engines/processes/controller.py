@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from bgplab.config import Level
 from bgplab.engines.processes import forkserver, preflight, usage
 from bgplab.errors import EXIT_INTERRUPTED, LabError, StoreError
-from bgplab.observe.runs import DATABASE, LOGS, new_run_folder
+from bgplab.observe.runs import DATABASE, LOGS, inputs_folder, new_run_folder
 from bgplab.observe.store import RunInfo, Store
 from bgplab.topology.graph import Topology
 from bgplab.topology.plan import DEFAULT_PORT, Plan, plan
@@ -79,6 +79,8 @@ def prepare(
         else:
             database, logs = options.store, options.store.with_suffix(".logs")
             _make_folder(logs)
+        if options.level >= Level.INPUTS:
+            _make_folder(inputs_folder(logs))
         warm = warm or warm_up(options)
         if warm is not None:
             warm.log_to(logs / "fork-server.log")

@@ -112,9 +112,7 @@ class ProcessLab:
         )
         router.alive = True
         finished.addBoth(self._ended, router)
-        answer: dict[str, Any] | None = None
-        for part, last in commands.parts(router.config.to_json().encode()):
-            answer = await router.tell(commands.Configure, part=part, last=last)
+        answer = await router.configure()
         if answer is None:
             return
         router.pid = answer["pid"]

@@ -16,7 +16,7 @@ from twisted.internet.error import (
 from twisted.protocols.amp import AMP
 from twisted.python.failure import Failure
 
-from bgplab.config import RouterConfig
+from bgplab.config import Level, RouterConfig
 from bgplab.engines.processes import commands
 from bgplab.errors import ProcessError
 
@@ -66,6 +66,19 @@ class RemoteRouter:
         if not self.alive:
             return succeed(None)
         answer: Deferred[dict[str, Any] | None] = self.call(command, **values).addErrback(_gone)
+        return answer
+
+    async def configure(self) -> dict[str, Any] | None:
+        """Send the configuration; gives the answer, None if the router died over it."""
+        if self.config.level >= Level.INPUTS:
+            # Imported here: the fork server imports this module, and time matters to it.
+            from bgplab.observe.runs import inputs_folder
+
+            path = inputs_folder(self.log.parent) / f"{self.config.name}.jsonl"
+            await self.tell(commands.RecordInputs, path=str(path))
+        answer: dict[str, Any] | None = None
+        for part, last in commands.parts(self.config.to_json().encode()):
+            answer = await self.tell(commands.Configure, part=part, last=last)
         return answer
 
     def log_tail(self) -> str:

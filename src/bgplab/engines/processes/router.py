@@ -57,6 +57,7 @@ class RouterChild(AMPChild):
 
         self._reactor: Any = reactor
         self._received = bytearray()
+        self._inputs = ""
         self._shell: Shell | None = None
         self._records = RecordWriter(())
         self._flushing: IDelayedCall | None = None
@@ -72,6 +73,13 @@ class RouterChild(AMPChild):
             raise ValueError("the router is not configured yet")
         return self._shell
 
+    def record_inputs(self, path: str) -> dict[str, Any]:
+        """Take note of where the router's inputs go."""
+        self._inputs = path
+        return {}
+
+    commands.RecordInputs.responder(record_inputs)
+
     def configure(self, part: bytes, last: bool) -> dict[str, Any]:
         """Collect the configuration; build the router with the last part."""
         self._received += part
@@ -79,7 +87,7 @@ class RouterChild(AMPChild):
             config = RouterConfig.from_json(self._received.decode())
             self._records = RecordWriter([peer.name for peer in config.peers])
             self._shell = Shell(
-                config, self._reactor, time.monotonic, self._record, self._stirred
+                config, self._reactor, time.monotonic, self._record, self._stirred, self._inputs
             )
         return {"pid": os.getpid()}
 
@@ -173,10 +181,12 @@ class RouterChild(AMPChild):
             self._flushing = self._reactor.callLater(RECORDS_EVERY, self._flush)
 
     def _flush(self) -> None:
-        """Send the records that wait."""
+        """Send the records that wait; the log of inputs is as whole as they are."""
         if self._flushing is not None and self._flushing.active():
             self._flushing.cancel()
         self._flushing = None
+        if self._shell is not None and self._shell.inputs is not None:
+            self._shell.inputs.flush()
         for frame in self._records.take():
             self.callRemote(commands.Records, frame=frame)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.interfaces import IConnector, IDelayedCall
@@ -25,6 +26,7 @@ from bgplab.engines.processes.net.connection import (
 from bgplab.engines.processes.net.delay import DelayLine
 from bgplab.facts import CallbackFailed, Fact
 from bgplab.observe.histogram import LatenessHistogram
+from bgplab.observe.inputs import InputLog, RecordedSpeaker
 from bgplab.session.effects import Close, Dial, Effect, Send
 from bgplab.session.session import Session
 from bgplab.speaker.inputs import Input, Start, TcpFailed
@@ -39,7 +41,8 @@ DIAL_TIMEOUT = 30.0  # seconds; ConnectRetryTimer gives up earlier or later as c
 class Shell:
     """A router at work: `record` receives its facts, `settled` is called when it is quiet.
 
-    `clock` gives seconds that all routers of a lab share (CLOCK_MONOTONIC).
+    `clock` gives seconds that all routers of a lab share (CLOCK_MONOTONIC). `inputs` is the
+    file for all that is given to the Speaker, "" for none.
     """
 
     log = Logger()
@@ -51,9 +54,11 @@ class Shell:
         clock: Callable[[], float],
         record: Callable[[Fact], None],
         stirred: Callable[[], None],
+        inputs: str = "",
     ) -> None:
         self.config = config
-        self.speaker = Speaker(config, random.Random(config.seed))
+        self.inputs: InputLog | None = None
+        self.speaker = self._speaker(inputs)
         self.lateness = LatenessHistogram()
         self.failures = 0
         self._reactor = reactor
@@ -72,6 +77,21 @@ class Shell:
         self._due = 0.0  # the deadline that the call stands for
         self._armed_at = 0.0
         self._rest_until = 0.0  # no tick before that time
+
+    def _speaker(self, inputs: str) -> Speaker:
+        """Make the Speaker, and the log of its inputs if there is to be one."""
+        rng = random.Random(self.config.seed)
+        if not inputs:
+            return Speaker(self.config, rng)
+        self.inputs = InputLog(Path(inputs), self.config, self._unlogged)
+        return RecordedSpeaker(self.config, rng, self.inputs)
+
+    def _unlogged(self, error: OSError) -> None:
+        """Record that the log of inputs has ended before its time; the router goes on."""
+        self.failures += 1
+        text = f"the log of inputs cannot be written: {error}"
+        self.log.error("{text}", text=text)
+        self._record(CallbackFailed(self._clock(), "", text))
 
     def listen(self) -> None:
         """Open the port and start the sessions that only listen.
@@ -161,7 +181,7 @@ class Shell:
         now = self._clock()
         for session in self.speaker.sessions.values():
             if session.next_deadline <= now:
-                session.next_deadline = now + TIMER_PUT_OFF
+                self.speaker.put_off(session.name, now, now + TIMER_PUT_OFF)
                 return session
         self._rest_until = now + TIMER_PUT_OFF
         return None
