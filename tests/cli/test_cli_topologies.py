@@ -81,6 +81,7 @@ def test_json_tells_of_each_file_what_people_are_told(pair, bad):
         "routers": 2,
         "sessions": 1,
         "prefixes": 2,
+        "steps": 0,
         "warnings": [],
     }
     assert (faulty["file"], faulty["ok"]) == (bad, False)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bgplab.engines.verdict import Death, Report, Seconds
+from bgplab.engines.verdict import Death, Report, Seconds, StepResult
 from bgplab.errors import EXIT_FAILED, EXIT_INVALID, EXIT_LAB, EXIT_PASS
 from bgplab.observe.fidelity import Certificate, Lateness
 
@@ -88,3 +88,33 @@ def test_deaths_and_what_is_unsettled_are_part_of_the_report():
 )
 def test_the_exit_code_is_that_of_the_worst_that_happened(changed, code):
     assert report(**changed).exit_code == code
+
+
+PASSED = StepResult(3, "wait: converged", True, 1.23456789, "converged within 5 s")
+FAILED = StepResult(4, "expect: {}", False, 1.3, "this", "that")
+SKIPPED = StepResult(5, "mark: x", None)
+
+
+def test_a_scenario_counts_in_place_of_the_verdict():
+    assert report(verdict="diverges", scenario=(PASSED,)).exit_code == EXIT_PASS
+    assert report(verdict="timeout").exit_code == EXIT_FAILED
+    assert report(scenario=(PASSED, FAILED)).exit_code == EXIT_FAILED
+    assert report(scenario=(PASSED, SKIPPED)).exit_code == EXIT_FAILED
+    assert report(scenario=(PASSED,), fidelity=INVALID).exit_code == EXIT_INVALID
+    assert report(scenario=(FAILED,), deaths=(DEATH,)).exit_code == EXIT_LAB
+
+
+def test_the_steps_of_a_scenario_are_part_of_the_report():
+    data = json.loads(json.dumps(report(scenario=(PASSED, SKIPPED)).to_dict()))
+    assert data["scenario"] == [
+        {
+            "line": 3,
+            "step": "wait: converged",
+            "ok": True,
+            "at": 1.2346,
+            "expected": "converged within 5 s",
+            "actual": "",
+        },
+        {"line": 5, "step": "mark: x", "ok": None, "at": None, "expected": "", "actual": ""},
+    ]
+    assert report().to_dict()["scenario"] == []

@@ -65,6 +65,8 @@ def test_every_router_of_the_gallery_holds_every_prefix(path):
         ("abilene", 11, 14),
         ("barabasi-albert-100", 100, 196),
         ("internet-200", 200, 281),
+        ("failover", 5, 5),
+        ("tdown", 5, 10),
     ],
 )
 def test_gallery_file_has_the_size_that_it_promises(name, routers, sessions):

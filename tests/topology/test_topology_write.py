@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bgplab.errors import TopologyError
+from bgplab.topology.flow import quote
 from bgplab.topology.load import loads
-from bgplab.topology.write import quote, write_generated, write_topology
+from bgplab.topology.write import write_generated, write_topology
 
 
 def test_written_file_reads_well():

@@ -31,7 +31,7 @@ def read_topology(file: str) -> Topology:
     return loads(decode(sys.stdin.buffer.read(MAX_OCTETS + 1), _STDIN), _STDIN)
 
 
-def prepare_file(file: str, options: Options) -> Run:
+def prepare_file(file: str, options: Options) -> tuple[Topology, Run]:
     """Read a topology file and prepare its lab, while the fork server warms up beside.
 
     Raises TopologyError, HostError, UsageError or StoreError, and leaves nothing then.
@@ -45,7 +45,7 @@ def prepare_file(file: str, options: Options) -> Run:
         if warm is not None:
             warm.dismiss()
         raise
-    return prepare(topology, topology.source, options, warm)
+    return topology, prepare(topology, topology.source, options, warm)
 
 
 def output_options(command: Callable[..., None]) -> Callable[..., None]:

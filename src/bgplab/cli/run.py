@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,19 +12,22 @@ from bgplab.cli.drive import Interrupted, drive
 from bgplab.cli.files import prepare_file
 from bgplab.cli.options import lab_options
 from bgplab.cli.output import count, duration, echo_json, style
+from bgplab.cli.scenario import play, scenario_lines
 from bgplab.cli.status import Status, describe_death
 from bgplab.engines.processes.controller import Options, Run
 from bgplab.errors import EXIT_INTERRUPTED
 
 if TYPE_CHECKING:
     from bgplab.engines.verdict import Report
+    from bgplab.topology.steps import Step
 
 REFRESH = 0.2  # seconds between two looks at the progress
 LINES = 20  # of what is not settled; the rest is counted
 
-EPILOG = """Exit code: 0 converged, 1 not converged in time, 2 bad input, 3 the machine could
-not keep time, 4 the lab failed or lost a router, 130 interrupted. Every transition of every
-session is in the database that the report names: see `bgplab show`."""
+EPILOG = """Exit code: 0 converged, or all steps of the scenario went well, 1 not so, 2 bad
+input, 3 the machine could not keep time, 4 the lab failed or lost a router, 130 interrupted.
+Every transition of every session is in the database that the report names: see `bgplab
+show`."""
 
 
 @click.command(epilog=EPILOG)
@@ -36,19 +39,26 @@ session is in the database that the report names: see `bgplab show`."""
     default=120.0,
     show_default=True,
     metavar="SECONDS",
-    help="Give up when the network has not converged so long after the start.",
+    help="Give up when the network has not converged so long after the start; in a scenario, "
+    "the limit of each wait that sets none.",
 )
+@click.option("--no-scenario", is_flag=True, help="Leave the scenario of the file out.")
 @click.option("--json", "as_json", is_flag=True, help="Write the report as JSON.")
-def run(file: str, options: Options, timeout: float, as_json: bool) -> None:
+def run(file: str, options: Options, timeout: float, no_scenario: bool, as_json: bool) -> None:
     """Start the lab of a topology FILE, wait until it has converged, report and stop.
+
+    If the file has a scenario, the lab is taken through it, and the report says of each step
+    what became of it.
 
     The report goes to standard output, progress to standard error.
     """
-    prepared = prepare_file(file, options)
+    topology, prepared = prepare_file(file, options)
+    steps = () if no_scenario else topology.scenario
     status = Status(sys.stderr)
     try:
         report = drive(
-            options.reactor, lambda reactor: _run(reactor, prepared, timeout, status, as_json)
+            options.reactor,
+            lambda reactor: _run(reactor, prepared, steps, timeout, status, as_json),
         )
     except Interrupted:
         status.line("interrupted: the lab is stopped")
@@ -59,7 +69,12 @@ def run(file: str, options: Options, timeout: float, as_json: bool) -> None:
 
 
 async def _run(
-    reactor: Any, prepared: Run, timeout: float, status: Status, as_json: bool
+    reactor: Any,
+    prepared: Run,
+    steps: Sequence[Step],
+    timeout: float,
+    status: Status,
+    as_json: bool,
 ) -> Report:
     """Run a lab to its report, and print that before the lab is taken down."""
     from twisted.internet.task import LoopingCall
@@ -70,9 +85,9 @@ async def _run(
     progress.clock = reactor
     progress.start(REFRESH)
     try:
-        verdict = await prepared.converge(timeout)
+        verdict, results = await play(prepared, lab, steps, timeout)
         status.progress(lab.progress())
-        report = await prepared.report(verdict)
+        report = await prepared.report(verdict, results)
         status.done()
         if as_json:
             echo_json(report.to_dict())
@@ -123,6 +138,7 @@ def _lines(report: Report) -> Iterator[str]:
     if report.failures:
         yield f"failures     {report.failures} callbacks failed: bgplab show errors"
     yield from (f"died         {death.router}: {death.status}" for death in report.deaths)
+    yield from scenario_lines(report.scenario)
     yield f"store        {report.store}"
 
 

@@ -37,7 +37,7 @@ def up(file: str, options: Options) -> None:
     Shows every router with its process id and its sessions, and says when the network has
     converged: at first, and again after each change. Kill a router (kill -9 PID) and see.
     """
-    prepared = prepare_file(file, options)
+    _, prepared = prepare_file(file, options)
     screen = Screen()
     try:
         drive(options.reactor, lambda reactor: _up(reactor, prepared, screen))

@@ -62,6 +62,7 @@ def _measure(file: str, topology: Topology) -> dict[str, object]:
         "routers": len(planned.routers),
         "sessions": len(planned.sessions),
         "prefixes": sum(len(router.originate) for router in planned.routers),
+        "steps": len(topology.scenario),
         "warnings": list(topology.warnings),
     }
 
@@ -71,6 +72,7 @@ def _tell(result: dict[str, object], topology: Topology) -> None:
         f"{count(int(str(result[noun + plural])), noun):>14}"
         for noun, plural in (("router", "s"), ("session", "s"), ("prefix", "es"))
     )
-    click.echo(f"ok  {topology.name:<20}{''.join(numbers)}")
+    steps = f"{count(len(topology.scenario), 'step'):>11}" if topology.scenario else ""
+    click.echo(f"ok  {topology.name:<20}{''.join(numbers)}{steps}")
     for warning in topology.warnings:
         click.echo(f"{result['file']}: warning: {warning}", err=True)

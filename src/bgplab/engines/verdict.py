@@ -69,6 +69,33 @@ class Death:
 
 
 @dataclass(frozen=True, slots=True)
+class StepResult:
+    """What became of one step of a scenario; `ok` is None if it was not reached.
+
+    `at` is when the step was over, in seconds on the lab's clock from the scenario's begin.
+    `expected` and `actual` are text for people; `actual` is "" where there is nothing to tell.
+    """
+
+    line: int
+    text: str
+    ok: bool | None
+    at: float | None = None
+    expected: str = ""
+    actual: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the result as plain data."""
+        return {
+            "line": self.line,
+            "step": self.text,
+            "ok": self.ok,
+            "at": _rounded(self.at),
+            "expected": self.expected,
+            "actual": self.actual,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """All that a run has to say; `to_dict` gives the keys of `bgplab run --json`."""
 
@@ -88,6 +115,7 @@ class Report:
     store: str
     unsettled: tuple[str, ...] = ()
     deaths: tuple[Death, ...] = ()
+    scenario: tuple[StepResult, ...] = ()
     failures: int = 0
     notes: tuple[str, ...] = field(default=())
 
@@ -96,11 +124,13 @@ class Report:
         """Give the exit code that this outcome asks for.
 
         A lost router or a callback that failed is the lab's own failure, and worse than a
-        verdict.
+        verdict. Where a scenario says what must be true, it counts in place of the verdict.
         """
         if self.deaths or self.failures:
             return EXIT_LAB
-        if self.verdict != CONVERGED:
+        if not all(step.ok for step in self.scenario):
+            return EXIT_FAILED
+        if self.verdict != CONVERGED and not self.scenario:
             return EXIT_FAILED
         return EXIT_PASS if self.fidelity.valid else EXIT_INVALID
 
@@ -127,6 +157,7 @@ class Report:
             "coalesced": _rounded(self.coalesced),
             "store": self.store,
             "unsettled": list(self.unsettled),
+            "scenario": [step.to_dict() for step in self.scenario],
             "deaths": [
                 {"router": death.router, "status": death.status, "at": _rounded(death.at)}
                 for death in self.deaths

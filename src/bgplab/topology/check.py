@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -17,6 +17,9 @@ from bgplab.topology.fields import Model
 from bgplab.topology.generate import Generated
 from bgplab.topology.model import Defaults, File, Group, Lab, Link, Node
 from bgplab.topology.units import brief
+
+if TYPE_CHECKING:
+    from bgplab.topology.scenario import StepModel
 
 SUGGEST_LIMIT = 2_000  # names beyond which we look for no likeness: it costs more than it helps
 _M = TypeVar("_M", bound=Model)
@@ -35,10 +38,19 @@ class Parts:
     generate: list[tuple[Path, Generated]] = field(default_factory=list)
     ibgp: str = "mesh"
     complete: bool = True  # False: some routers or groups may be missing here
+    scenario: list[tuple[Path, StepModel]] = field(default_factory=list)
+    all_steps: bool = True  # False: some steps may be missing here
 
 
 def parse(document: Document) -> Parts:
     """Validate the data of `document`; mistakes are noted there."""
+    parts = _parse(document)
+    _take_steps(document, parts)
+    return parts
+
+
+def _parse(document: Document) -> Parts:
+    """Validate all but the steps of a scenario."""
     if not isinstance(document.data, dict):
         document.report((), "expected a mapping with the key 'topology'")
         return Parts(complete=False)
@@ -124,6 +136,24 @@ def _sound(model: type[_M], data: object) -> _M | None:
             bad = {fault["loc"][0] for fault in error.errors() if fault["loc"]}
             data = {key: item for key, item in data.items() if key not in bad}
     return None
+
+
+def _take_steps(document: Document, parts: Parts) -> None:
+    """Validate the steps of a scenario one by one, and keep the sound ones."""
+    steps = _dig(document.data, ("scenario",))
+    if not steps or not isinstance(steps, list):
+        parts.all_steps = not steps
+        return
+    from bgplab.topology.scenario import ScenarioStep
+
+    adapter: TypeAdapter[StepModel] = TypeAdapter(ScenarioStep)
+    for i, item in enumerate(steps):
+        try:
+            parts.scenario.append((("scenario", i), adapter.validate_python(item)))
+        except ValidationError as error:
+            parts.all_steps = False
+            for fault in error.errors(include_url=False):
+                _report(document, {**fault, "loc": ("scenario", i, *fault["loc"])})
 
 
 def _sound_generator(data: object) -> Generated | None:

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from bgplab.config import RouterFlags, SessionFlags
+
+if TYPE_CHECKING:
+    from bgplab.topology.steps import Step
 
 # Set timers by the field names of config.Timers; "mrai" is split into "mrai_ebgp", "mrai_ibgp".
 TimerSettings = Mapping[str, float | None]
@@ -57,6 +61,7 @@ class Topology:
     ibgp: str = "mesh"  # "mesh" | "links" | "none"
     warnings: tuple[str, ...] = ()
     source: str = ""  # the text of the file
+    scenario: tuple[Step, ...] = ()
 
 
 def adjacency(topology: Topology) -> dict[str, list[str]]:

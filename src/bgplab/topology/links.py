@@ -34,7 +34,7 @@ class LinkResolver:
         made = {frozenset(pair) for pair in generated}
         links = []
         for path, model in self._parts.links:
-            ends = self._ends(path, model.endpoints)
+            ends = self.ends(path, model.endpoints)
             if ends and self._is_new(path, ends, made):
                 links.append(self._link(path, model, ends))
         links += [
@@ -42,7 +42,8 @@ class LinkResolver:
         ]
         return links
 
-    def _ends(self, path: Path, endpoints: str | list[str]) -> Ends | None:
+    def ends(self, path: Path, endpoints: str | list[str]) -> Ends | None:
+        """Find the two routers of a link; what is wrong with them is noted."""
         if isinstance(endpoints, str):
             ends = self._split(path, endpoints)
         else:

@@ -309,3 +309,9 @@ class File(Model):
         default="", description="What the lab shows, in a sentence or two."
     )
     topology: Lab = Field(description="Routers, links, groups and defaults.")
+    # Of Any: the models of steps are imported only for a file that has some (check.py).
+    scenario: list[Any] = Field(
+        default=[],
+        description="What `bgplab run` does to the lab, step by step, and what must be true. "
+        "Left out: it waits until the lab has converged.",
+    )

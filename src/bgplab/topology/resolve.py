@@ -73,14 +73,20 @@ def resolve(parts: Parts, document: Document) -> Topology:
     timers = {name: draft.timers() for name, draft in drafts.items()}
     for found in timers.values():
         check_timers(found, document)
+    links = LinkResolver(parts, document, timers)
     topology = Topology(
         name=parts.name,
         description=parts.description,
         nodes=tuple(_nodes(document, drafts, timers)),
-        links=tuple(LinkResolver(parts, document, timers).resolve(edges)),
+        links=tuple(links.resolve(edges)),
         ibgp=parts.ibgp,
         source=document.text,
     )
+    if parts.scenario:
+        from bgplab.topology.scenario_resolve import ScenarioResolver
+
+        steps = ScenarioResolver(parts, document, topology, links.ends).resolve()
+        topology = replace(topology, scenario=steps)
     return topology if document.problems else replace(topology, warnings=warnings(topology))
 
 

@@ -9,7 +9,10 @@ import json
 from functools import cache
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from bgplab.topology.model import File
+from bgplab.topology.scenario import ScenarioStep
 
 _REFERENCE = "#/definitions/{model}"
 _NO_DEFAULT = {"asn", "id", "group", "passive", "name", "originate", "cost", "keepalive"}
@@ -19,6 +22,9 @@ _NO_DEFAULT = {"asn", "id", "group", "passive", "name", "originate", "cost", "ke
 def schema() -> dict[str, Any]:
     """Generate the schema from the models."""
     raw = File.model_json_schema(ref_template=_REFERENCE)
+    steps = TypeAdapter(list[ScenarioStep]).json_schema(ref_template=_REFERENCE)
+    raw["$defs"] |= steps.pop("$defs")
+    raw["properties"]["scenario"] |= steps
     definitions = {name: _mend(item) for name, item in raw.pop("$defs").items()}
     link = definitions["Link"]
     definitions["Link"] = {

@@ -10,6 +10,12 @@ from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueE
 
 MAX_DURATION = 366 * 86_400.0
 UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+WELL_KNOWN = {
+    "no-export": 0xFFFFFF01,
+    "no-advertise": 0xFFFFFF02,
+    "no-export-subconfed": 0xFFFFFF03,
+}
+_COMMUNITY = re.compile(r"(\d{1,5}):(\d{1,5})", re.ASCII)
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(us|ms|s|m|h)?", re.ASCII)
 _MARTIAN_IDENTIFIERS = (
     IPv4Network("0.0.0.0/8"),
@@ -102,3 +108,23 @@ def parse_identifier(value: object) -> str:
     if any(address in network for network in _MARTIAN_IDENTIFIERS):
         raise ValueError(f"{brief(value)} cannot be a NEXT_HOP, which an identifier is too")
     return str(address)
+
+
+def parse_community(value: object) -> int:
+    """Read a community such as `65000:10`, or the name of a well-known one (RFC 1997).
+
+    Raises ValueError for anything else, and for those from 0:0 to 0:65535, which are reserved
+    and with which the lab marks routes inside an AS.
+    """
+    if isinstance(value, str) and value in WELL_KNOWN:
+        return WELL_KNOWN[value]
+    match = _COMMUNITY.fullmatch(value) if isinstance(value, str) else None
+    high, low = map(int, match.groups()) if match else (65_536, 0)
+    if high > 65_535 or low > 65_535:
+        names = ", ".join(WELL_KNOWN)
+        raise ValueError(
+            f"expected a community such as 65000:10, or one of {names}, not {brief(value)}"
+        )
+    if not high:
+        raise ValueError(f"community {value} is reserved (RFC 1997)")
+    return high << 16 | low

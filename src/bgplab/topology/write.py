@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 
+from bgplab.topology.flow import flow, quote
 from bgplab.topology.load import loads
 
 SCHEMA = "bgplab.schema.json"
-
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*(?: [A-Za-z0-9_./-]+)*", re.ASCII)
-_PLAIN_NUMBERS = re.compile(
-    r"\d+\.\d+\.\d+\.\d+(?:/\d+)?|\d+(?:\.\d+)?(?:us|ms|s|m|h)", re.ASCII
-)
-# Words that some reader of YAML takes for something else than text.
-_WORDS = frozenset(("null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan", "inf"))
 
 Link = tuple[str, str] | Mapping[str, object]
 
@@ -38,7 +31,7 @@ def write_topology(
     """
     lines = [*_head(name, description, comments, schema), "topology:"]
     if defaults:
-        lines += ["  defaults:", *(f"    {k}: {_flow(v)}" for k, v in defaults.items())]
+        lines += ["  defaults:", *(f"    {k}: {flow(v)}" for k, v in defaults.items())]
     for key, mapping in (("groups", groups or {}), ("nodes", nodes)):
         if mapping:
             lines.append(f"  {key}:")
@@ -65,7 +58,7 @@ def write_generated(
         str(parameters[key]) for key in ("model", "n", "k") if key in parameters
     )
     head = _head(name, description, (), schema)
-    text = "\n".join([*head, "topology:", f"  generate: {_flow(parameters)}"]) + "\n"
+    text = "\n".join([*head, "topology:", f"  generate: {flow(parameters)}"]) + "\n"
     topology = loads(text, "generate")
     if not expand:
         return text
@@ -75,15 +68,6 @@ def write_generated(
     }
     links = [(link.a, link.b) for link in topology.links]
     return write_topology(name, description, nodes, links, schema=schema)
-
-
-def quote(text: str) -> str:
-    """Write text as a YAML scalar that every reader takes for text."""
-    if _PLAIN_NUMBERS.fullmatch(text):
-        return text
-    if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
-        return text
-    return json.dumps(text, ensure_ascii=False)
 
 
 def _head(name: str, description: str, comments: Sequence[str], schema: str) -> list[str]:
@@ -96,20 +80,12 @@ def _head(name: str, description: str, comments: Sequence[str], schema: str) -> 
 
 
 def _entry(name: str, settings: Mapping[str, object]) -> str:
-    return f"{quote(name)}: {_flow(settings)}" if settings else f"{quote(name)}:"
+    return f"{quote(name)}: {flow(settings)}" if settings else f"{quote(name)}:"
 
 
 def _link(link: Link) -> str:
     if isinstance(link, Mapping):
-        return _flow(link)
+        return flow(link)
     a, b = link
     plain = "-" not in a + b and quote(f"{a}-{b}") == f"{a}-{b}"
     return f"{a}-{b}" if plain else f"[{quote(a)}, {quote(b)}]"
-
-
-def _flow(value: object) -> str:
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{quote(str(k))}: {_flow(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(_flow(item) for item in value) + "]"
-    return quote(value) if isinstance(value, str) else json.dumps(value)

@@ -17,9 +17,10 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bgplab.config import Level
 from bgplab.engines.processes import forkserver, preflight, usage
@@ -34,7 +35,9 @@ if TYPE_CHECKING:
 
     from bgplab.engines.processes.lab import ProcessLab
     from bgplab.engines.processes.starters import ForkServerStarter, SpawnStarter
-    from bgplab.engines.verdict import Report, Verdict
+    from bgplab.engines.verdict import Report, StepResult, Verdict
+
+T = TypeVar("T")
 
 FORK = "fork"
 SPAWN = "spawn"
@@ -141,9 +144,10 @@ class Run:
         self._claim = claim
         self._warm = warm
         self._text = text
+        self._reactor: Any = None
         self._store: Store | None = None
         self._lab: ProcessLab | None = None
-        self._work: Deferred[Verdict] | None = None
+        self._work: Deferred[Any] | None = None
         self._failure: LabError | None = None
         self._reported = False
 
@@ -151,6 +155,7 @@ class Run:
         """Make the database and the lab. Raises StoreError."""
         from bgplab.engines.processes.lab import ProcessLab
 
+        self._reactor = reactor
         self._store = Store.create(
             self.database,
             RunInfo(
@@ -181,14 +186,31 @@ class Run:
         `timeout` seconds bound both together. Raises StoreError or ProcessError as soon as the
         database or the lab as a whole has failed.
         """
-        from twisted.internet.defer import CancelledError, Deferred
-
         lab, _ = self._opened()
+        return await self.during(lab.converge(timeout))
+
+    async def during(self, work: Coroutine[Any, Any, T], limit: float | None = None) -> T:
+        """Wait for work with the lab, no longer than `limit` seconds.
+
+        Raises what `converge` raises, and LabError after `limit`.
+        """
+        from twisted.internet.defer import CancelledError, Deferred
+        from twisted.internet.defer import TimeoutError as DeferredTimeoutError
+
         if self._failure is not None:
+            work.close()
             raise self._failure
-        self._work = Deferred.fromCoroutine(lab.converge(timeout))
+        self._work = Deferred.fromCoroutine(work)
+        if limit is not None:
+            self._work.addTimeout(limit, self._reactor)
         try:
-            return await self._work
+            result: T = await self._work
+            return result
+        except DeferredTimeoutError:
+            progress = self._opened()[0].progress()
+            raise LabError(
+                f"only {progress.ready} of {progress.routers} routers run after {limit:g} s"
+            ) from None
         except CancelledError:
             if self._failure is not None:
                 raise self._failure from None
@@ -212,7 +234,7 @@ class Run:
         warm, self._warm = self._warm, None
         return ForkServerStarter(reactor, warm, self.options.reactor)
 
-    async def report(self, verdict: Verdict) -> Report:
+    async def report(self, verdict: Verdict, scenario: tuple[StepResult, ...] = ()) -> Report:
         """Measure, enter the routes into the database, and sum the run up."""
         from bgplab.engines.verdict import CONVERGED, Report, Seconds
         from bgplab.observe.fidelity import certify, shortest_interval
@@ -247,6 +269,7 @@ class Run:
             coalesced=measures.coalesced,
             store=str(self.database),
             unsettled=verdict.reasons,
+            scenario=scenario,
             deaths=tuple(lab.deaths),
             failures=measures.failures,
         )

@@ -1,0 +1,102 @@
+"""A scenario in `bgplab run`: who is asked for the verdict, and what people read."""
+
+import pytest
+
+from bgplab.cli.main import main
+from bgplab.cli.scenario import play, scenario_lines
+from bgplab.engines.verdict import CONVERGED, StepResult, Verdict
+from bgplab.topology.steps import LinkDown, Step, WaitConverged
+
+AFTER = Verdict("converged after the scenario", 0.0, 0.0)
+WAIT = Step(4, "wait: converged", WaitConverged())
+
+
+class StubLab:
+    """Converges at once."""
+
+    def __init__(self):
+        self.started = 0
+
+    def now(self):
+        return 5.0
+
+    async def start(self):
+        self.started += 1
+
+    async def until_converged(self, timeout):
+        return Verdict(CONVERGED, 4.0, 5.0)
+
+    async def link_down(self, a, b):
+        return None
+
+
+class StubRun:
+    """What `play` asks of a run of processes."""
+
+    def __init__(self):
+        self.limits = []
+
+    async def during(self, work, limit=None):
+        self.limits.append(limit)
+        return await work
+
+    async def converge(self, timeout):
+        return AFTER
+
+
+def played(steps):
+    run, lab = StubRun(), StubLab()
+    with pytest.raises(StopIteration) as done:
+        play(run, lab, steps, 30.0).send(None)
+    return done.value.value, run, lab
+
+
+def test_without_a_scenario_the_run_converges_as_ever():
+    outcome, run, lab = played(())
+    assert outcome == (AFTER, ())
+    assert (run.limits, lab.started) == ([], 0)
+
+
+def test_a_scenario_that_ends_with_a_wait_gives_the_verdict():
+    (verdict, results), run, lab = played((WAIT,))
+    assert verdict == Verdict(CONVERGED, 4.0, 5.0)
+    assert [result.ok for result in results] == [True]
+    assert (run.limits, lab.started) == ([30.0, None], 1)
+
+
+def test_after_a_scenario_without_a_wait_the_run_waits_once_more():
+    (verdict, results), *_ = played((WAIT, Step(5, "cut", LinkDown("a", "b"))))
+    assert verdict is AFTER
+    assert [result.ok for result in results] == [True, True]
+
+
+def test_people_read_what_failed_and_why():
+    results = [
+        StepResult(4, "wait: converged", True, 1.5, "converged within 9 s", "converged"),
+        StepResult(5, "mark: cut", True, 1.5),
+        StepResult(6, "expect: {...}", False, 1.501, "r1: this", "r1: that"),
+        StepResult(7, "link-up: {...}", False, 2.0, "", "r1 died: not running"),
+        StepResult(8, "mark: end", None),
+    ]
+    assert list(scenario_lines(results)) == [
+        "scenario     2 of 5 steps passed; times from its begin",
+        "  ok       1.500 s  line 4: wait: converged  (converged)",
+        "  ok       1.500 s  line 5: mark: cut",
+        "  FAIL     1.501 s  line 6: expect: {...}",
+        "          expected  r1: this",
+        "          actual    r1: that",
+        "  FAIL     2.000 s  line 7: link-up: {...}",
+        "          actual    r1 died: not running",
+        "  skip           -  line 8: mark: end",
+    ]
+    assert list(scenario_lines(())) == []
+
+
+def test_validate_counts_the_steps(tmp_path, capsys):
+    file = tmp_path / "pair.yaml"
+    file.write_text(
+        "topology: {nodes: {r1: , r2: }, links: [r1-r2]}\n"
+        "scenario: [{wait: converged}, {mark: a}]\n"
+    )
+    assert main(["validate", str(file)]) == 0
+    assert capsys.readouterr().out.split()[-2:] == ["2", "steps"]
