@@ -2,6 +2,9 @@
 
 import itertools
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bgplab.rib.adj_in import AdjRibIn
 from bgplab.rib.loc_rib import LocRib
 from bgplab.rib.path import Local, Path, Source
@@ -69,3 +72,28 @@ def test_all_orders_of_arrival_end_with_one_winner():
             sources[index].routes[P] = paths[index]
             rib.decide(P)
         assert rib.best[P] is paths[2]
+
+
+PATHS = st.none() | st.builds(
+    path,
+    st.integers(1, 3),
+    st.sampled_from([(1,), (2,), (1, 2), (2, 1), (65000,), (1, 65000)]),
+    med=st.none() | st.integers(0, 2),
+    origin=st.integers(0, 1),
+    next_hop=st.sampled_from(["10.9.0.1", "10.9.0.2", "10.0.0.1"]),
+)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), PATHS), max_size=12), st.booleans())
+def test_what_does_not_concern_the_best_path_leaves_it_alone(changes, own):
+    """A decision that is left out must not have changed anything, MEDs and loops included."""
+    rib, sources = watched(3)
+    if own:
+        rib.own[P] = path(0, ())
+    rib.decide(P)
+    for number, new in changes:
+        old = sources[number].routes.pop(P, None)
+        if new is not None:
+            sources[number].routes[P] = new
+        concerned = rib.concerned(P, old, new)
+        assert rib.decide(P) <= concerned

@@ -68,3 +68,30 @@ def test_framer_holds_one_incomplete_message_at_most():
         while framer.next() is not None:
             pass
         assert framer.pending < MAX_LENGTH
+
+
+def test_updates_in_a_row_come_at_once_and_the_rest_stays():
+    framer = Framer()
+    updates = [frame(UPDATE, bytes((0, 0, 0, 0, number))) for number in range(3)]
+    framer.feed(b"".join(updates[:2]) + KEEPALIVE_MESSAGE + updates[2] + updates[2][:-1])
+    assert framer.updates() == [update[19:] for update in updates[:2]]
+    assert framer.updates() == []
+    assert framer.next() == (KEEPALIVE, b"")
+    assert framer.updates() == [updates[2][19:]]
+    assert framer.updates() == []
+    framer.feed(updates[2][-1:])
+    assert framer.updates() == [updates[2][19:]]
+
+
+@pytest.mark.parametrize("octet", [0, 16, 17])
+def test_an_update_with_a_bad_header_is_left_to_be_refused(octet):
+    """RFC 4271 section 6.1: what came before it counts."""
+    good = frame(UPDATE, bytes(4))
+    bad = bytearray(good)
+    bad[octet] = 0x55 if octet < 17 else 22
+    framer = Framer()
+    framer.feed(good + bytes(bad))
+    assert framer.updates() == [bytes(4)]
+    assert framer.updates() == []
+    with pytest.raises(HeaderError):
+        framer.next()

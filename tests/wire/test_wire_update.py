@@ -73,3 +73,16 @@ def test_longest_block_leaves_room_for_one_host_route():
     (message,) = encode_updates([], {bytes(MAX_LENGTH - 23 - 5): [host]})
     assert len(message) == MAX_LENGTH
     assert split_update(message[19:])[2] == host
+
+
+def test_what_was_encoded_for_one_peer_serves_the_next():
+    known: dict[tuple[bytes, ...], list[bytes]] = {}
+    groups = {block(1): PREFIXES[:1], block(2): PREFIXES[1:2000]}
+    plain = encode_updates(PREFIXES[5:7], groups)
+    first = encode_updates(PREFIXES[5:7], groups, known=known)
+    again = encode_updates([], {block(2): PREFIXES[1:2000]}, known=known)
+    other = encode_updates([], {block(2): PREFIXES[1:3]}, known=known)
+    assert first == plain
+    assert again == plain[2:]
+    assert again[0] is first[2]
+    assert read(other) == [([], block(2), PREFIXES[1:3])]

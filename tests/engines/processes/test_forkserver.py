@@ -138,3 +138,9 @@ def test_preloading_refuses_a_process_that_has_a_reactor_already(monkeypatch):
     monkeypatch.setitem(sys.modules, "twisted.internet.reactor", object())
     with pytest.raises(RuntimeError, match="must not hold a reactor"):
         forkserver.preload()
+
+
+def test_a_fork_server_that_is_not_wanted_ends_at_once():
+    warm = forkserver.Warm()
+    warm.dismiss()
+    assert warm.process.returncode == -signal.SIGKILL
