@@ -69,6 +69,27 @@ class RouterFlags:
 
 
 @dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of an import or export policy: the paths it is for, and what becomes of them.
+
+    Conditions that are left out hold for every path; those that are given must all hold. The
+    first rule that holds decides, unless it says "next"; a path that none decides is accepted.
+    Communities are numbers of 32 bits.
+    """
+
+    as_path: tuple[int, ...] | None = None  # the whole AS_PATH, nearest AS first
+    neighbors: tuple[str, ...] = ()  # routers: one of them is the other end of the session
+    communities: tuple[int, ...] = ()  # the path carries one of them
+    local_pref: int | None = None
+    med: int | None = None
+    set_communities: tuple[int, ...] | None = None  # in place of those that the path carries
+    add_communities: tuple[int, ...] = ()
+    remove_communities: tuple[int, ...] = ()
+    prepend: int = 0  # how often the own AS number comes before the path, once more each
+    then: str = "accept"  # "accept" | "reject" | "next"
+
+
+@dataclass(frozen=True, slots=True)
 class PeerConfig:
     """One configured peering, as seen by one router."""
 
@@ -82,6 +103,10 @@ class PeerConfig:
     delay: float = 0.0  # seconds that octets towards the peer spend on the link
     max_prefixes: int = 4_000_000  # more than that: Cease/Maximum Number of Prefixes (RFC 4486)
     delay_jitter: float = 0.0  # up to this much more, drawn anew for each write; order is kept
+    # What the peer's AS is to ours: "customer", "peer", "provider"; "" if nothing is said.
+    relationship: str = ""
+    imports: tuple[Rule, ...] = ()  # for what the peer announces
+    exports: tuple[Rule, ...] = ()  # for what it is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +141,8 @@ class RouterConfig:
                     **peer,
                     "timers": Timers(**peer["timers"]),
                     "flags": SessionFlags(**peer["flags"]),
+                    "imports": tuple(map(_rule, peer["imports"])),
+                    "exports": tuple(map(_rule, peer["exports"])),
                 }
             )
             for peer in data["peers"]
@@ -124,6 +151,14 @@ class RouterConfig:
         data["originate"] = tuple(data["originate"])
         data["level"] = Level(data["level"])
         return cls(**{item.name: data[item.name] for item in fields(cls)})
+
+
+def _rule(data: dict[str, Any]) -> Rule:
+    """Build a rule from JSON, which knows lists only."""
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in data.items()
+    }
+    return Rule(**values)
 
 
 def _plain(value: Any) -> dict[str, Any]:

@@ -178,6 +178,16 @@ def test_output_goes_to_a_new_file_only_unless_forced(tmp_path, capsys):
     assert len(load(file).nodes) == 4
 
 
+def test_relationships_of_an_internet_like_graph_are_asked_for_by_a_flag(tmp_path):
+    file = tmp_path / "internet.yaml"
+    command = ["generate", "internet-as", "-n", "12", "-o", str(file), "--force"]
+    assert main(command) == 0
+    assert {link.relationship for link in load(file).links} == {""}
+    assert main([*command, "--relationships", "--expand"]) == 0
+    kinds = {link.relationship for link in load(file).links}
+    assert kinds == {"peer-peer", "provider-customer"}
+
+
 def test_a_place_that_cannot_be_written_exits_2(tmp_path, capsys):
     file = tmp_path / "nowhere" / "ring.yaml"
     assert main(["generate", "ring", "-n", "3", "-o", str(file)]) == 2

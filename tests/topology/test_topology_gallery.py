@@ -5,6 +5,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from bgplab.errors import UsageError
 from bgplab.topology.document import Document
 from bgplab.topology.graph import Topology
 from bgplab.topology.load import load
@@ -43,7 +44,18 @@ def test_gallery_file_is_valid_by_the_schema(path):
     jsonschema.Draft7Validator(schema()).validate(document.data)
 
 
-@pytest.mark.parametrize("path", GALLERY, ids=lambda path: path.stem)
+# Their rules decide who holds what; tests/speaker/test_speaker_policy.py runs them.
+WITH_RULES = ("disagree", "good-gadget", "wedgie")
+WITHOUT_RULES = [path for path in GALLERY if path.stem not in WITH_RULES]
+
+
+@pytest.mark.parametrize("name", WITH_RULES)
+def test_gallery_file_with_rules_is_not_worked_out_beforehand(name):
+    with pytest.raises(UsageError, match="has rules of its own"):
+        expected_routes(plan(gallery(name)))
+
+
+@pytest.mark.parametrize("path", WITHOUT_RULES, ids=lambda path: path.stem)
 def test_every_router_of_the_gallery_holds_every_prefix(path):
     topology = load(path)
     every = tuple(sorted({prefix for node in topology.nodes for prefix in node.originate}))
@@ -65,6 +77,10 @@ def test_every_router_of_the_gallery_holds_every_prefix(path):
         ("abilene", 11, 14),
         ("barabasi-albert-100", 100, 196),
         ("internet-200", 200, 281),
+        ("valley-free", 200, 281),
+        ("good-gadget", 5, 7),
+        ("disagree", 3, 3),
+        ("wedgie", 4, 4),
         ("failover", 5, 5),
         ("tdown", 5, 10),
     ],

@@ -1,5 +1,8 @@
 """Which router must hold which prefix, worked out by rule."""
 
+import pytest
+
+from bgplab.errors import UsageError
 from bgplab.topology.load import loads
 from bgplab.topology.plan import plan
 from bgplab.topology.reach import expected_routes
@@ -82,3 +85,31 @@ topology:
 """
     )
     assert set(routes.values()) == {("10.1.0.0/16",)}
+
+
+def test_two_customers_of_peers_of_a_third_as_do_not_hear_of_each_other():
+    """Gao and Rexford (2001): what a peer tells goes to customers only, inside the AS too."""
+    routes = held(
+        """
+topology:
+  defaults: {originate: 1}
+  nodes: {x: , a: {asn: 65000}, b: {asn: 65000}, y: , z: }
+  links:
+    - {endpoints: [x, a], relationship: peer-peer}
+    - a-b
+    - {endpoints: [b, y], relationship: peer-peer}
+    - {endpoints: [b, z], relationship: provider-customer}
+"""
+    )
+    assert {name: len(prefixes) for name, prefixes in routes.items()} == {
+        "x": 4,
+        "a": 5,
+        "b": 5,
+        "y": 4,
+        "z": 5,
+    }
+
+
+def test_rules_of_import_and_export_are_not_worked_out():
+    with pytest.raises(UsageError, match="b has rules of its own for import or export"):
+        held("topology: {nodes: {a: , b: {import: [reject]}}, links: [a-b]}")

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from bgplab.topology import expectations, model, scenario
+from bgplab.topology import expectations, model, policy, scenario
 from bgplab.topology.fields import Model
 from bgplab.topology.load import loads
 from bgplab.topology.schema import schema
@@ -19,13 +19,16 @@ def test_readme_names_every_timer_flag_model_and_key_of_the_language():
         model.Node,
         model.Link,
         model.LinkDefaults,
+        policy.Rule,
+        policy.Match,
+        policy.Set,
         scenario.Announced,
         scenario.Reset,
         expectations.RouteOf,
         expectations.ConvergenceBounds,
         expectations.UpdateBounds,
     ]
-    keys = {name.replace("_", "-") for item in models for name in item.model_fields}
+    keys = {field.alias or "" for item in models for field in item.model_fields.values()}
     keys |= {"scenario", *scenario.STEPS, *scenario.WAITS, *expectations.EXPECTATIONS}
     for definition in schema()["definitions"].values():
         properties = definition.get("properties", {})

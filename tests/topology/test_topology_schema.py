@@ -39,7 +39,7 @@ def test_each_key_is_described():
 
 
 @pytest.mark.parametrize(
-    "name", ["wrong-type", "unknown-key", "flags", "generate-model", "cost"]
+    "name", ["wrong-type", "unknown-key", "flags", "generate-model", "cost", "policy"]
 )
 def test_schema_refuses_what_loading_refuses(name):
     data = Document((BAD / f"{name}.yaml").read_text(), name).data
@@ -51,7 +51,9 @@ def test_schema_accepts_short_forms():
 topology:
   x-note: 1
   nodes: {r1: , r2: {originate: 3, timers: {mrai: {ebgp: 5}}, flags: {coalesce: 10ms}}, 3: }
-  links: [r1-r2, [r1, 3], {endpoints: r2-3, delay: {r2: 1ms}, timers: {r2: {hold: 0}}}]
+  defaults: {import: [{match: {community: 1:1, neighbor: 3}}, reject], export: [accept]}
+  links: [r1-r2, [r1, 3], {endpoints: r2-3, delay: {r2: 1ms}, timers: {r2: {hold: 0}},
+    relationship: peer-peer, export: {r2: [{set: {communities: [1:1, no-export]}}]}}]
 """
     VALIDATOR.validate(Document(text, "short").data)
 

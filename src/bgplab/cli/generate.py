@@ -83,9 +83,11 @@ def _as_option(path: str, message: str) -> str:
 
 
 def _option(key: str, field: FieldInfo) -> click.Option:
-    """Make the option of a parameter. Numbers are numbers, all else is text."""
+    """Make the option of a parameter. Numbers are numbers, a switch is a flag, else text."""
     kinds: dict[Any, Any] = {str: str, float: float}
     help_text = _LAB_DEFAULT.sub(r"  [default: \1]", field.description or "")
+    if field.annotation is bool:
+        return click.Option([_flag(key), key], is_flag=True, default=None, help=help_text)
     return click.Option(
         [_flag(key), key],
         type=kinds.get(field.annotation, int),

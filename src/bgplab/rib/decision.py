@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import TypeAlias
 
-from bgplab.rib.path import Path
+from bgplab.rib.path import REJECTED, Path
 
 Paths: TypeAlias = Sequence[Path]
 
@@ -108,7 +108,11 @@ def reason(paths: Iterable[Path]) -> str:
     deciding = [name for name, _ in STEPS if name in lost]
     if deciding:
         return deciding[-1]
-    return "the only path" if len(explained) == 1 else "the only usable path"
+    if len(explained) == 1:
+        return "the only path"
+    if all(path.fault in ("", REJECTED) for path, _ in explained):
+        return "the only path that import policy accepts"
+    return "the only usable path"
 
 
 def main() -> None:

@@ -6,10 +6,12 @@ that block: what can be computed from attributes alone is computed here, not onc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
 
 from bgplab.wire.attributes import (
+    AS_SEQUENCE,
     AS_SET,
     PathAttributes,
     as_path_length,
@@ -17,6 +19,7 @@ from bgplab.wire.attributes import (
     encode_attributes,
     pass_on_plain,
     prepend,
+    read_plain,
 )
 from bgplab.wire.nlri import encode_address, format_address
 
@@ -28,6 +31,7 @@ DEFAULT_LOCAL_PREF = 100
 
 LOOPED = "own AS in AS_PATH"
 OWN_NEXT_HOP = "own address as NEXT_HOP"
+REJECTED = "rejected by import policy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,15 @@ class Local:
         return self.igp.get(next_hop, None if source.internal else 0.0)
 
 
+class Terms(NamedTuple):
+    """What a policy may change of a path; `prepend` counts towards another AS only."""
+
+    local_pref: int
+    med: int | None
+    communities: tuple[int, ...]
+    prepend: int = 0
+
+
 class Path:
     """A path that may be chosen. Compared by identity: one Path per peer and block."""
 
@@ -70,6 +83,7 @@ class Path:
         "_exports",
         "_plain",
         "block",
+        "communities",
         "cost",
         "fault",
         "local_pref",
@@ -100,6 +114,7 @@ class Path:
         else:
             self.neighbor_as = local.asn
         self.med = attributes.med or 0
+        self.communities = attributes.communities
         known = attributes.local_pref if source.internal else None
         self.local_pref = DEFAULT_LOCAL_PREF if known is None else known
         cost = 0.0 if not source.peer else local.cost(attributes.next_hop, source)
@@ -115,7 +130,7 @@ class Path:
         )
         self.tail = (source.internal, self.cost, source.identifier, source.address)
         self._plain = False  # the block may be passed on as octets
-        self._exports: dict[tuple[bool, bool], bytes | None] | None = None  # by kind of peer
+        self._exports: dict[object, bytes | None] | None = None  # by kind of peer and policy
 
     @classmethod
     def plain(
@@ -136,6 +151,7 @@ class Path:
         path.source = source
         path.neighbor_as = asns[0]
         path.med = 0
+        path.communities = ()
         path.local_pref = DEFAULT_LOCAL_PREF
         path.cost = local.cost(format_address(next_hop), source) or 0.0 if local.igp else 0.0
         if local.asn in asns:
@@ -150,11 +166,52 @@ class Path:
 
     @property
     def attributes(self) -> PathAttributes:
-        """The path attributes as they were announced."""
+        """The path attributes as they were announced, or as import policy left them."""
         if self._attributes is None:
             decoded = decode_attributes(self.block, four_octet=True, internal=False)
-            self._attributes = decoded.attributes or PathAttributes()
+            attributes = decoded.attributes or PathAttributes()
+            self._attributes = attributes._replace(communities=self.communities)
         return self._attributes
+
+    @property
+    def terms(self) -> Terms:
+        """What a policy may change, as it is now."""
+        med = None if self._plain else self.attributes.med
+        return Terms(self.local_pref, med, self.communities)
+
+    @property
+    def sequence(self) -> tuple[int, ...] | None:
+        """The AS numbers of the AS_PATH, nearest first; None if an AS_SET is among them."""
+        read = read_plain(self.block) if self._plain else None
+        if read is not None:
+            return read[1]
+        segments = self.attributes.as_path
+        if any(kind != AS_SEQUENCE for kind, _ in segments):
+            return None
+        return tuple(asn for _, asns in segments for asn in asns)
+
+    def admit(self, policy: Policy) -> None:
+        """Let import policy change the path, or make it unusable. Once, before it is used.
+
+        What is rejected is kept: it is part of what the peer announced, and can be explained.
+        """
+        if self.fault:
+            return
+        terms = policy(self, self.terms)
+        if terms is None:
+            self.fault = REJECTED
+            return
+        self.local_pref = terms.local_pref
+        self.rank = (self.rank[0], -terms.local_pref, *self.rank[2:])
+        self.communities = terms.communities
+        self.med = terms.med or 0
+        if not self._plain or terms.med is not None:
+            self._attributes = self.attributes._replace(
+                med=terms.med, communities=terms.communities
+            )
+            self._plain = False
+        elif self._attributes is not None:  # a condition has looked at them
+            self._attributes = self._attributes._replace(communities=terms.communities)
 
     @property
     def own(self) -> bool:
@@ -169,79 +226,106 @@ class Path:
                 return True
         return False
 
-    def export(self, local: Local, internal: bool, four_octet: bool) -> bytes | None:
+    def export(
+        self, local: Local, internal: bool, four_octet: bool, policy: Policy | None = None
+    ) -> bytes | None:
         """Give the attribute block that announces this path to a peer of the given kind.
 
-        None if the path may not go there. Made once per kind of peer and kept.
-        Source: RFC 4271 section 5.1.
+        None if the path may not go there. Made once per kind of peer and export policy, and
+        kept. Source: RFC 4271 section 5.1.
         """
-        key = (internal, four_octet)
+        key = (internal, four_octet) if policy is None else (internal, four_octet, policy)
         if self._exports is None:
             self._exports = {}
         elif key in self._exports:
             return self._exports[key]
-        block = self._encode(local, internal, four_octet) if self.may_go_to(internal) else None
+        block = None
+        if self.may_go_to(internal):
+            block = self._encode(local, internal, four_octet, policy)
         self._exports[key] = block
         return block
 
-    def _encode(self, local: Local, internal: bool, four_octet: bool) -> bytes:
-        if self._plain and four_octet and not internal:
+    def _encode(
+        self, local: Local, internal: bool, four_octet: bool, policy: Policy | None
+    ) -> bytes | None:
+        terms = None
+        if policy is not None:
+            terms = policy(self, self._terms_for(internal))
+            if terms is None:
+                return None
+        changed = self.communities if terms is None else terms[1:] != _UNCHANGED
+        if self._plain and four_octet and not internal and not changed:
             block = pass_on_plain(self.block, local.asn, local.octets)
             if block is not None:
                 return block
-        exported = self._internal(local) if internal else self._external(local)
+        if terms is None:
+            terms = self._terms_for(internal)
+        exported = self._internal(local, terms) if internal else self._external(local, terms)
         return encode_attributes(exported, four_octet=four_octet)
+
+    def _terms_for(self, internal: bool) -> Terms:
+        """Give the terms for a kind of peer: a neighbour's MED stays in this AS (5.1.4)."""
+        terms = self.terms
+        if internal or self.own or terms.med is None:
+            return terms
+        return terms._replace(med=None)
 
     def may_go_to(self, internal: bool) -> bool:
         """Tell whether iBGP rules and well-known communities let this path out to such a peer.
 
         Source: RFC 4271 section 9.2 (no iBGP to iBGP), RFC 1997.
         """
-        if self._plain:
+        communities = self.communities
+        if self._plain and not communities:
             return True
         if internal and self.source.internal:
             return False
-        communities = self.attributes.communities
         if not communities or self.own:
             return True
         if NO_ADVERTISE in communities:
             return False
         return internal or not (NO_EXPORT in communities or NO_EXPORT_SUBCONFED in communities)
 
-    def _external(self, local: Local) -> PathAttributes:
-        """Change attributes for an external peer: own AS in front, own NEXT_HOP, no LOCAL_PREF.
-
-        A MED that came from a neighbouring AS is not passed on (RFC 4271 section 5.1.4).
-        """
+    def _external(self, local: Local, terms: Terms) -> PathAttributes:
+        """Change attributes for an external peer: own AS, own NEXT_HOP, no LOCAL_PREF."""
         old = self.attributes
+        as_path = old.as_path
+        for _ in range(1 + terms.prepend):
+            as_path = prepend(as_path, local.asn)
         return PathAttributes(
             origin=old.origin,
-            as_path=prepend(old.as_path, local.asn),
+            as_path=as_path,
             next_hop=local.next_hop,
-            med=old.med if self.own else None,
+            med=terms.med,
             local_pref=None,
             atomic_aggregate=old.atomic_aggregate,
             aggregator=old.aggregator,
-            communities=old.communities,
+            communities=terms.communities,
             unknown=old.unknown,
             partial=old.partial,
         )
 
-    def _internal(self, local: Local) -> PathAttributes:
+    def _internal(self, local: Local, terms: Terms) -> PathAttributes:
         """Change attributes for an internal peer: all as they are, LOCAL_PREF stated."""
         old = self.attributes
         return PathAttributes(
             origin=old.origin,
             as_path=old.as_path,
             next_hop=local.next_hop if self.own else old.next_hop,
-            med=old.med,
-            local_pref=self.local_pref,
+            med=terms.med,
+            local_pref=terms.local_pref,
             atomic_aggregate=old.atomic_aggregate,
             aggregator=old.aggregator,
-            communities=old.communities,
+            communities=terms.communities,
             unknown=old.unknown,
             partial=old.partial,
         )
+
+
+# A policy gives the terms on which a path may come in or go out, from those it would have
+# without a policy; None: rejected. Peers that share a policy share what is made by it.
+Policy: TypeAlias = Callable[[Path, Terms], Terms | None]
+_UNCHANGED = (None, (), 0)  # the terms of a plain block, LOCAL_PREF apart
 
 
 def _fault(path: Path, local: Local, cost: float | None) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bgplab.config import RouterFlags
 from bgplab.rib.adj_out import AdjRibOut
-from bgplab.rib.path import Local, Path
+from bgplab.rib.path import Local, Path, Policy
 from bgplab.session.session import Session
 from bgplab.wire.update import END_OF_RIB, encode_updates
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     import random
 
 Export = tuple[bytes, Path | None, bytes | None]  # a prefix, its path, and how it is written
+
+# Internal, four-octet AS numbers, export policy: peers that share these are told the same.
+Kind = tuple[bool, bool, Policy | None]
 
 JITTER = 0.75  # RFC 4271 section 10: intervals are drawn from 0.75 to 1.0 of their value
 
@@ -28,6 +31,7 @@ class Outbound:
         "_factor",
         "_flags",
         "_local",
+        "_policy",
         "_quiet_until",
         "_rng",
         "adj",
@@ -36,12 +40,18 @@ class Outbound:
     )
 
     def __init__(
-        self, session: Session, local: Local, flags: RouterFlags, rng: random.Random
+        self,
+        session: Session,
+        local: Local,
+        flags: RouterFlags,
+        rng: random.Random,
+        policy: Policy | None = None,
     ) -> None:
         self.session = session
         self.adj = AdjRibOut()
         self.congested = False
         self._local = local
+        self._policy = policy
         self._flags = flags
         self._rng = rng
         self._factor = rng.uniform(JITTER, 1.0)
@@ -56,17 +66,15 @@ class Outbound:
         self._quiet_until = -math.inf
 
     @property
-    def kind(self) -> tuple[bool, bool]:
-        """What decides how a path is written for the peer: internal, four-octet AS numbers."""
-        return self.session.internal, self.session.negotiated.four_octet
+    def kind(self) -> Kind:
+        """What decides how a path is written for the peer."""
+        return self.session.internal, self.session.negotiated.four_octet, self._policy
 
     def exports(self, changes: Iterable[tuple[bytes, Path | None]]) -> list[Export]:
         """Write paths for this kind of peer, None for those that may not go there."""
-        local, (internal, four_octet) = self._local, self.kind
+        local, kind = self._local, self.kind
         return [
-            (prefix, None, None)
-            if path is None
-            else (prefix, path, path.export(local, internal, four_octet))
+            (prefix, None, None) if path is None else (prefix, path, path.export(local, *kind))
             for prefix, path in changes
         ]
 

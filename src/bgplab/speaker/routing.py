@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING
 
 from bgplab.config import Level, RouterConfig
 from bgplab.facts import BestChanged, MalformedUpdate
+from bgplab.policy.chain import compile_chain
+from bgplab.policy.relationships import export_rules, import_rules
 from bgplab.rib.adj_in import AdjRibIn
 from bgplab.rib.loc_rib import LocRib
 from bgplab.rib.path import Local, Path, Source
 from bgplab.session.effects import Effect
 from bgplab.session.session import Session
-from bgplab.speaker.outbound import JITTER, Export, Outbound
+from bgplab.speaker.outbound import JITTER, Export, Kind, Outbound
 from bgplab.speaker.pacer import Pacer
 from bgplab.wire.attributes import (
     PathAttributes,
@@ -43,11 +45,12 @@ ROUTE_REFRESH = 0  # the plain request among the subtypes of RFC 7313
 class Inbound:
     """What one peer tells us: its Adj-RIB-In, and the Source that its paths carry."""
 
-    __slots__ = ("adj", "four_octet", "session", "source")
+    __slots__ = ("adj", "four_octet", "policy", "session", "source")
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.adj = AdjRibIn()
+        self.policy = compile_chain(import_rules(session.config), session.name)
         self.source = Source(session.name, session.config.asn, session.internal, 0, 0)
         self.four_octet = True
 
@@ -99,8 +102,9 @@ class Routing:
     def add(self, session: Session) -> None:
         """Know a session; its order among the sessions is the order of candidates."""
         self._inbound[session.name] = Inbound(session)
+        policy = compile_chain(export_rules(self.config, session.config), session.name)
         self._outbound[session.name] = Outbound(
-            session, self._local, self.config.flags, self._rng
+            session, self._local, self.config.flags, self._rng, policy
         )
         self.loc_rib.watch([inbound.adj for inbound in self._inbound.values()])
 
@@ -284,6 +288,8 @@ class Routing:
             read = read_plain(block)
             if read is not None:
                 path = Path.plain(block, read, inbound.source, self._local)
+                if inbound.policy is not None:
+                    path.admit(inbound.policy)
                 inbound.adj.keep(path)
                 return path
         decoded = decode_attributes(
@@ -295,6 +301,8 @@ class Routing:
             self._emit(MalformedUpdate(now, session.name, "withdraw", str(decoded.withdraw)))
             return None
         path = Path(decoded.attributes, inbound.source, self._local, block)
+        if inbound.policy is not None:
+            path.admit(inbound.policy)
         inbound.adj.keep(path)
         return path
 
@@ -320,7 +328,7 @@ class Routing:
 
         What peers of one kind are told is worked out once.
         """
-        exports: dict[tuple[bool, bool], list[Export]] = {}
+        exports: dict[Kind, list[Export]] = {}
         for name, out in self._open.items():
             if name in joining:
                 out.stage(out.exports(self.loc_rib.best.items()))

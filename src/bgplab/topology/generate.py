@@ -7,7 +7,7 @@ own generator is used; the others cost no import.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import combinations
 from random import Random  # seeded by the file, never shared: the graph is a function of it
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -48,6 +48,10 @@ class Generated(Model):
     def edges(self) -> list[Edge]:
         """Return the links, by number of router."""
         raise NotImplementedError
+
+    def links(self) -> list[tuple[int, int, str]]:
+        """Return the links with their relationship, "" where the model knows none."""
+        return [(a, b, "") for a, b in self.edges()]
 
     def faults(self) -> Iterator[tuple[str, str]]:
         """Yield (key, message) where parameters do not fit each other."""
@@ -238,12 +242,32 @@ class InternetAs(Sized):
     model: Literal["internet-as"]
     n: Annotated[int, Field(ge=10, le=10_000)] = Field(description="Number of ASes, from 10.")
     seed: Seed = Field(default=0, description="Seed of the graph. Lab: 0.")
+    relationships: bool = Field(
+        default=False,
+        description="Whether the links are those of providers, customers and peers, with the "
+        "policies that follow, or carry all routes. Lab: false.",
+    )
 
     def edges(self) -> list[Edge]:
         """Return the graph of networkx.random_internet_as_graph."""
+        return [(a, b) for a, b, _ in self.links()]
+
+    def links(self) -> list[tuple[int, int, str]]:
+        """Return the graph of networkx, with the relationships that its edges state."""
         import networkx
 
-        return _edges(networkx.random_internet_as_graph(self.n, seed=self.seed))
+        graph = networkx.random_internet_as_graph(self.n, seed=self.seed)
+        return [
+            (min(a, b), max(a, b), self._relationship(min(a, b), data))
+            for a, b, data in graph.edges(data=True)
+        ]
+
+    def _relationship(self, first: int, data: Mapping[str, str]) -> str:
+        if not self.relationships:
+            return ""
+        if data["type"] == "peer":
+            return "peer-peer"
+        return "customer-provider" if data["customer"] == str(first) else "provider-customer"
 
 
 Generator = Annotated[

@@ -10,13 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bgplab.config import RouterFlags, SessionFlags
+from bgplab.config import RouterFlags, Rule, SessionFlags
 
 if TYPE_CHECKING:
     from bgplab.topology.steps import Step
 
 # Set timers by the field names of config.Timers; "mrai" is split into "mrai_ebgp", "mrai_ibgp".
 TimerSettings = Mapping[str, float | None]
+
+Rules = tuple[Rule, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Node:
     session_flags: SessionFlags = field(default_factory=SessionFlags)
     router_flags: RouterFlags = field(default_factory=RouterFlags)
     group: str = ""
+    imports: tuple[Rule, ...] = ()  # towards other ASes, where the link has no rules of its own
+    exports: tuple[Rule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,9 @@ class Link:
     delay: tuple[float, float] = (0.0, 0.0)
     jitter: tuple[float, float] = (0.0, 0.0)
     timers: tuple[TimerSettings, TimerSettings] = ({}, {})
+    relationship: str = ""  # "provider-customer", "customer-provider" or "peer-peer", a first
+    imports: tuple[Rules, Rules] = (None, None)  # of a, then of b; None: those of the router
+    exports: tuple[Rules, Rules] = (None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +124,40 @@ def warnings(topology: Topology) -> tuple[str, ...]:
         for number, parts in by_as.items()
         if len(parts) > 1
     ]
+    if cycle := provider_cycle(topology):
+        ring = " -> ".join(f"AS {number}" for number in (*cycle, cycle[0]))
+        found.append(f"a cycle of customer to provider ({ring}): routes may never settle")
     return tuple(found)
+
+
+def provider_cycle(topology: Topology) -> tuple[int, ...]:
+    """Find ASes of which each is a customer of the next, and the last of the first; or ().
+
+    Without such a cycle, relationships alone lead to one stable state (Gao and Rexford, 2001).
+    """
+    asn = {node.name: node.asn for node in topology.nodes}
+    providers: dict[int, dict[int, None]] = {}
+    for link in topology.links:
+        customer, provider = asn[link.a], asn[link.b]
+        if link.relationship == "provider-customer":
+            customer, provider = provider, customer
+        if link.relationship not in ("", "peer-peer"):
+            providers.setdefault(customer, {})[provider] = None
+    done: dict[int, None] = {}  # no cycle leads through these
+    for start in providers:
+        trail: dict[int, None] = {} if start in done else {start: None}
+        while trail:
+            number = next(reversed(trail))
+            onward = next((up for up in providers.get(number, ()) if up not in done), None)
+            if onward is None:
+                done[number] = None
+                del trail[number]
+            elif onward in trail:
+                ring = list(trail)
+                return tuple(ring[ring.index(onward) :])
+            else:
+                trail[onward] = None
+    return ()
 
 
 def _starts(pieces: list[list[str]]) -> str:

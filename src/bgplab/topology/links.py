@@ -7,38 +7,47 @@ from typing import Any
 
 from bgplab.topology.check import Parts, suggest
 from bgplab.topology.document import Document, Path
-from bgplab.topology.graph import Link, TimerSettings
+from bgplab.topology.graph import Link, Rules, TimerSettings
 from bgplab.topology.model import Link as LinkModel
 from bgplab.topology.model import Timers
+from bgplab.topology.policy import Rule
+from bgplab.topology.rules import rules
 from bgplab.topology.timing import TimerLayer, check_timers, merge_timers, timer_settings
 
 Ends = tuple[str, str]
+GeneratedLink = tuple[str, str, str]  # both routers, and their relationship
 
 
 class LinkResolver:
     """Turns the links of one file into graph.Link values, and notes what is wrong with them."""
 
     def __init__(
-        self, parts: Parts, document: Document, routers: Mapping[str, list[TimerLayer]]
+        self,
+        parts: Parts,
+        document: Document,
+        routers: Mapping[str, list[TimerLayer]],
+        asns: Mapping[str, int],
     ) -> None:
         self._parts = parts
         self._document = document
         self._routers = routers
+        self._asns = asns
         self._first: dict[frozenset[str], Path] = {}
         links = parts.defaults.links
         self._delay = (links.delay, links.delay)
         self._jitter = (links.jitter, links.jitter)
 
-    def resolve(self, generated: Sequence[Ends]) -> list[Link]:
+    def resolve(self, generated: Sequence[GeneratedLink]) -> list[Link]:
         """Return the links by hand in file order, then one for each generated pair."""
-        made = {frozenset(pair) for pair in generated}
+        made = {frozenset((a, b)) for a, b, _ in generated}
         links = []
         for path, model in self._parts.links:
             ends = self.ends(path, model.endpoints)
             if ends and self._is_new(path, ends, made):
                 links.append(self._link(path, model, ends))
         links += [
-            Link(a, b, passive=b, delay=self._delay, jitter=self._jitter) for a, b in generated
+            Link(a, b, passive=b, delay=self._delay, jitter=self._jitter, relationship=kind)
+            for a, b, kind in generated
         ]
         return links
 
@@ -120,7 +129,30 @@ class LinkResolver:
             if "jitter" in given
             else self._jitter,
             timers=self._timers(path, model, ends) if "timers" in given else ({}, {}),
+            relationship=self._relationship(path, model, ends),
+            imports=self._rules(path, "import", model.imports, ends)
+            if "imports" in given
+            else (None, None),
+            exports=self._rules(path, "export", model.exports, ends)
+            if "exports" in given
+            else (None, None),
         )
+
+    def _relationship(self, path: Path, model: LinkModel, ends: Ends) -> str:
+        asn, other = (self._asns[end] for end in ends)
+        if model.relationship and asn == other:
+            message = f"{ends[0]} and {ends[1]} are both of AS {asn}: no relationship"
+            self._report((*path, "relationship"), message)
+        return model.relationship or ""
+
+    def _rules(
+        self, path: Path, key: str, value: list[Rule] | dict[str, list[Rule]], ends: Ends
+    ) -> tuple[Rules, Rules]:
+        if not isinstance(value, dict):
+            return rules(value), rules(value)
+        self._check_ends((*path, key), value, ends)
+        first, second = (rules(value[end]) if end in value else None for end in ends)
+        return first, second
 
     def _passive(self, path: Path, model: LinkModel, ends: Ends) -> str:
         if "passive" not in model.model_fields_set:

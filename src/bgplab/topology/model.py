@@ -23,6 +23,7 @@ from bgplab.topology.fields import (
     RouterName,
 )
 from bgplab.topology.generate import Generator
+from bgplab.topology.policy import Relationship, Rules, RulesPerEnd
 
 Coalesce = Annotated[
     Annotated[Literal["auto", "off"], Tag("<word>")] | Annotated[Duration, Tag("<time>")],
@@ -184,6 +185,18 @@ class Settings(Model):
     flags: Flags = Field(
         default=Flags.model_construct(), description="Switches of the router's behaviour."
     )
+    imports: Rules = Field(
+        default=[],
+        alias="import",
+        description="Rules for routes from other ASes, before the best is chosen; the first "
+        "that holds decides. Left out: all are accepted.",
+    )
+    exports: Rules = Field(
+        default=[],
+        alias="export",
+        description="Rules for routes to other ASes; the first that holds decides. Left out: "
+        "all are announced.",
+    )
 
 
 class LinkDefaults(Model):
@@ -261,6 +274,25 @@ class Link(Model):
     cost: Annotated[float, Field(ge=0, le=4_294_967_295, allow_inf_nan=False)] = Field(
         default=1,
         description="IGP cost of the link. Lab: 1 inside an AS, 0 towards another AS.",
+    )
+    relationship: Relationship | None = Field(
+        default=None,
+        description="Who pays whom, read along the endpoints: provider-customer, "
+        "customer-provider or peer-peer. Routes of customers are preferred to those of peers, "
+        "these to those of providers; peers and providers are told routes of customers and own "
+        "ones only (Gao and Rexford, 2001). Left out: no relationship.",
+    )
+    imports: RulesPerEnd = Field(
+        default=[],
+        alias="import",
+        description="Rules for what comes in over this link, in place of those of the router: "
+        "for both ends, or for each, such as {r1: [...]}.",
+    )
+    exports: RulesPerEnd = Field(
+        default=[],
+        alias="export",
+        description="Rules for what goes out over this link, in place of those of the router: "
+        "for both ends, or for each, such as {r1: [...]}.",
     )
 
     @model_validator(mode="before")

@@ -94,7 +94,7 @@ class _Planner:
         """Join all routers of an AS that its IGP connects; the later in the file listens.
 
         Octets of a session cross the links of the IGP path, and take as long as these do. A
-        link between the two sets timers and the passive end, if it says anything of them.
+        link between the two sets timers, passive end and rules, if it says anything of them.
         """
         for a, b, there, back in self._igp.pairs():
             link = by_pair.get(frozenset((a, b)), Link(a, b, passive=b))
@@ -106,6 +106,8 @@ class _Planner:
                     delay=(there[1], back[1]),
                     jitter=(there[2], back[2]),
                     timers=link.timers if link.a == a else link.timers[::-1],
+                    imports=link.imports if link.a == a else link.imports[::-1],
+                    exports=link.exports if link.a == a else link.exports[::-1],
                 )
             )
 
@@ -116,16 +118,23 @@ class _Planner:
 
     def _peer(self, own: str, other: str, link: Link, i: int) -> PeerConfig:
         here, there = self._nodes[own], self._nodes[other]
+        internal = here.asn == there.asn
+        # What a router says of its policy is for the border of its AS; a link may say more.
+        imports, exports = ((), ()) if internal else (here.imports, here.exports)
+        of_link = link.imports[i], link.exports[i]
         return PeerConfig(
             name=other,
             address=self._addresses[other],
             port=self._port,
             asn=there.asn,
             passive=link.passive == own,
-            timers=self._session_timers(here, link.timers[i], internal=here.asn == there.asn),
+            timers=self._session_timers(here, link.timers[i], internal=internal),
             flags=here.session_flags,
             delay=link.delay[i],
             delay_jitter=link.jitter[i],
+            relationship=_other_is(link.relationship, i),
+            imports=imports if of_link[0] is None else of_link[0],
+            exports=exports if of_link[1] is None else of_link[1],
         )
 
     def _session_timers(self, node: Node, extra: TimerSettings, *, internal: bool) -> Timers:
@@ -151,6 +160,11 @@ class _Planner:
             seed=zlib.crc32(f"{seed}/{node.name}".encode()),
             level=level,
         )
+
+
+def _other_is(relationship: str, i: int) -> str:
+    """Say what the other end of a link is to its end `i`: customer, peer, provider or ""."""
+    return relationship.split("-")[1 - i] if relationship else ""
 
 
 def session_timers(settings: TimerSettings, *, internal: bool) -> Timers:

@@ -1,7 +1,8 @@
 """Which router holds which prefix once all is quiet: worked out from the plan, not run.
 
 The rules of RFC 4271 for who may tell whom (sections 9.1.2, 9.2, 9.1.2.2) on the graph of
-sessions, until nothing changes. Tests and reports lay a real run against it.
+sessions, with what customers, peers and providers are told, until nothing changes. Tests and
+reports lay a real run against it. Import and export rules of a file are not worked out here.
 """
 
 from __future__ import annotations
@@ -11,18 +12,26 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from bgplab.config import RouterConfig
+from bgplab.errors import UsageError
 from bgplab.topology.plan import Plan
 
 
 class _Route(NamedTuple):
     """A route as one router uses it; smaller is better."""
 
+    dislike: int  # 0 for routes of customers, and up
     length: int  # of the AS_PATH
     internal: bool  # learned over iBGP
     cost: float  # of the IGP to the NEXT_HOP
     identifier: tuple[int, ...]  # of the router it came from
     path: tuple[int, ...]
     next_hop: str
+    kind: str  # whose route it is to the AS: "customer", "peer", "provider"; "" for others
+
+
+# LOCAL_PREF is 100 for routes of providers, as where no relationship is stated.
+_DISLIKE = {"customer": 0, "peer": 1, "provider": 2, "": 2}
+_KEPT_FROM = ("peer", "provider")  # to these go no routes that come from these
 
 
 class _Speaker:
@@ -31,7 +40,8 @@ class _Speaker:
     def __init__(self, config: RouterConfig) -> None:
         self.config = config
         self.identifier = tuple(int(part) for part in config.identifier.split("."))
-        self.own = _Route(0, False, 0.0, (), (), config.next_hop)
+        self.own = _Route(2, 0, False, 0.0, (), (), config.next_hop, "")
+        self.relation = {peer.name: peer.relationship for peer in config.peers}
         self.peers: list[_Speaker] = []
         self.external: list[_Speaker] = []
         self.heard: dict[str, _Route] = {}
@@ -63,24 +73,35 @@ class _Speaker:
         if route is None:
             return None
         internal = sender.config.asn == self.config.asn
-        path, hop = route.path, route.next_hop
+        path, hop, kind, dislike = route.path, route.next_hop, route.kind, route.dislike
         if internal and route.internal:  # section 9.2: not from iBGP to iBGP
             return None
         if not internal:
+            if kind in _KEPT_FROM and sender.relation[self.config.name] in _KEPT_FROM:
+                return None
+            kind = self.relation[sender.config.name]
+            dislike = _DISLIKE[kind]
             path, hop = (sender.config.asn, *path), sender.config.next_hop
         if self.config.asn in path:  # section 9.1.2: AS loop
             return None
         cost = self.config.igp.get(hop)
         if cost is None:  # section 9.1.2.1: NEXT_HOP not resolvable
             return None
-        return _Route(len(path), internal, cost, sender.identifier, path, hop)
+        return _Route(dislike, len(path), internal, cost, sender.identifier, path, hop, kind)
 
 
 def expected_routes(plan: Plan) -> dict[str, tuple[str, ...]]:
     """Map each router to the prefixes it must hold in the end, own ones included, sorted.
 
-    Raises RuntimeError where routers would change their minds for ever.
+    Raises UsageError where rules for import or export decide, and RuntimeError where routers
+    would change their minds for ever.
     """
+    for router in plan.routers:
+        if any(peer.imports or peer.exports for peer in router.peers):
+            raise UsageError(
+                f"{router.name} has rules of its own for import or export: which routes it"
+                " holds is not worked out beforehand"
+            )
     speakers = {router.name: _Speaker(router) for router in plan.routers}
     for speaker in speakers.values():
         speaker.peers = [speakers[peer.name] for peer in speaker.config.peers]

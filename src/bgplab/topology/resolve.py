@@ -6,24 +6,25 @@ its routers. Mistakes in meaning are noted in the document, with their place.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, fields, replace
 from itertools import islice
 from typing import Any
 
-from bgplab.config import RouterFlags, SessionFlags
+from bgplab.config import RouterFlags, Rule, SessionFlags
 from bgplab.topology.address import MAX_ROUTERS, free_asns, free_identifiers, free_prefixes
 from bgplab.topology.check import Parts, suggest
 from bgplab.topology.document import Document, Path
 from bgplab.topology.fields import Model
 from bgplab.topology.generate import Generated
-from bgplab.topology.graph import Node, Topology, warnings
-from bgplab.topology.links import LinkResolver
+from bgplab.topology.graph import Node, Topology, adjacency, warnings
+from bgplab.topology.links import GeneratedLink, LinkResolver
+from bgplab.topology.rules import check_layers, check_linked, rules
 from bgplab.topology.timing import TimerLayer, check_timers, merge_timers, timer_settings
 
 _SESSION_FLAGS = frozenset(item.name for item in fields(SessionFlags))
 
-Edges = list[tuple[str, str]]
+Edges = list[GeneratedLink]
 
 
 @dataclass(slots=True)
@@ -55,6 +56,11 @@ class _Draft:
         given = [layer for _, layer in self.layers if "flags" in layer.model_fields_set]
         return {key: value for layer in given for key, value in layer.flags.settings().items()}  # type: ignore[attr-defined]
 
+    def rules(self, key: str) -> tuple[Rule, ...]:
+        """Return the rules of the highest layer that has some."""
+        pick = self.pick(key)
+        return rules(pick[1]) if pick else ()
+
 
 def resolve(parts: Parts, document: Document) -> Topology:
     """Turn the parts of a file into a Topology; mistakes are noted in `document`."""
@@ -73,15 +79,19 @@ def resolve(parts: Parts, document: Document) -> Topology:
     timers = {name: draft.timers() for name, draft in drafts.items()}
     for found in timers.values():
         check_timers(found, document)
-    links = LinkResolver(parts, document, timers)
+    _check_policy(parts, document, drafts)
+    nodes = tuple(_nodes(document, drafts, timers))
+    links = LinkResolver(parts, document, timers, {node.name: node.asn for node in nodes})
     topology = Topology(
         name=parts.name,
         description=parts.description,
-        nodes=tuple(_nodes(document, drafts, timers)),
+        nodes=nodes,
         links=tuple(links.resolve(edges)),
         ibgp=parts.ibgp,
         source=document.text,
     )
+    if not document.problems:
+        check_linked(document, parts.nodes, adjacency(topology))
     if parts.scenario:
         from bgplab.topology.scenario_resolve import ScenarioResolver
 
@@ -129,7 +139,17 @@ def _expand(
         return []
     for name in names:
         drafts[name] = _Draft(name, generator.group, layers, 1)
-    return [(names[a], names[b]) for a, b in generator.edges()]
+    return [(names[a], names[b], kind) for a, b, kind in generator.links()]
+
+
+def _check_policy(parts: Parts, document: Document, drafts: Collection[str]) -> None:
+    """Check the rules of defaults, groups, nodes and links, each where it stands."""
+    layers: list[tuple[Path, Any]] = [(("topology", "defaults"), parts.defaults)]
+    for key, models in (("groups", parts.groups), ("nodes", parts.nodes)):
+        layers += [(("topology", key, name), model) for name, model in models.items()]
+    layers += parts.links
+    if parts.complete:
+        check_layers(document, layers, drafts)
 
 
 def _nodes(
@@ -152,6 +172,8 @@ def _nodes(
             session_flags=SessionFlags(**session),
             router_flags=RouterFlags(**router),
             group=draft.group,
+            imports=draft.rules("imports"),
+            exports=draft.rules("exports"),
         )
 
 

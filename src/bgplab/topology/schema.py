@@ -35,6 +35,11 @@ def schema() -> dict[str, Any]:
             link,
         ],
     }
+    rule = definitions["Rule"]
+    definitions["Rule"] = {
+        "description": rule["description"],
+        "anyOf": [{"enum": ["accept", "reject"]}, rule],
+    }
     lab = definitions["Lab"]["properties"]
     for pattern, node in lab["nodes"]["patternProperties"].items():
         lab["nodes"]["patternProperties"][pattern] = {"anyOf": [node, {"type": "null"}]}

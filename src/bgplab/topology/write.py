@@ -66,7 +66,12 @@ def write_generated(
         node.name: {"asn": node.asn, "originate": list(node.originate)}
         for node in topology.nodes
     }
-    links = [(link.a, link.b) for link in topology.links]
+    links: list[Link] = [
+        {"endpoints": [link.a, link.b], "relationship": link.relationship}
+        if link.relationship
+        else (link.a, link.b)
+        for link in topology.links
+    ]
     return write_topology(name, description, nodes, links, schema=schema)
 
 
