@@ -48,6 +48,15 @@ _OPTIONS = (
         "--seed", type=int, default=0, show_default=True, help="Seed of all timers' jitter."
     ),
     click.option(
+        "--time-scale",
+        type=float,
+        default=1.0,
+        show_default=True,
+        metavar="K",
+        help="Stretch (K above 1) or compress every timer and link delay of the lab: a second "
+        "of it takes K real ones, and times are told in its seconds. 0.001 to 1000.",
+    ),
+    click.option(
         "--port",
         type=click.IntRange(1, 65535),
         default=DEFAULT_PORT,
@@ -68,6 +77,7 @@ def lab_options(command: F) -> F:
         record: str,
         store: Path | None,
         seed: int,
+        time_scale: float,
         port: int,
         **rest: Any,
     ) -> Any:
@@ -77,6 +87,7 @@ def lab_options(command: F) -> F:
             level=Level[record.upper()],
             port=port,
             seed=seed,
+            time_scale=time_scale,
             store=store,
             began=started_at(),
         )

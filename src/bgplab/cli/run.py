@@ -18,6 +18,7 @@ from bgplab.engines.processes.controller import Options, Run
 from bgplab.errors import EXIT_INTERRUPTED
 
 if TYPE_CHECKING:
+    from bgplab.engines.timescale import TimeScale
     from bgplab.engines.verdict import Report
     from bgplab.topology.steps import Step
 
@@ -123,6 +124,8 @@ def _lines(report: Report) -> Iterator[str]:
         f"routes       {report.routes} in all Loc-RIBs; updates {report.updates_sent} sent, "
         f"{report.updates_received} received"
     )
+    if report.time_scale is not None:
+        yield from _scale(report.time_scale)
     memory = report.memory_mb_per_router
     yield f"cost         {report.cpu_seconds:.2f} CPU s" + (
         "" if memory is None else f", {memory:.1f} MB per router (proportional)"
@@ -140,6 +143,21 @@ def _lines(report: Report) -> Iterator[str]:
     yield from (f"died         {death.router}: {death.status}" for death in report.deaths)
     yield from scenario_lines(report.scenario)
     yield f"store        {report.store}"
+
+
+def _scale(scale: TimeScale) -> Iterator[str]:
+    """Say how fast the lab's time went, and whether that leaves the experiment the same."""
+    if scale.factor == 1.0:
+        return
+    yield f"time scale   {scale.factor:g}: once all was ready, a second of the lab took so long"
+    if scale.holds is None or scale.factor > 1.0 or scale.mrai is None:
+        return
+    real, least = scale.mrai * scale.factor, scale.degree * (scale.processing or 0.0)
+    word = "well above" if scale.holds else style("NOT well above", fg="red")
+    yield (
+        f"             MRAI ({duration(real)} real) is {word} degree x processing time "
+        f"({scale.degree} x {duration(scale.processing or 0.0)} = {duration(least)})"
+    )
 
 
 def _at(seconds: float | None) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ import click
 from bgplab.cli.drive import Interrupted, drive
 from bgplab.cli.files import prepare_file
 from bgplab.cli.options import lab_options
-from bgplab.cli.output import interactive
+from bgplab.cli.output import duration, interactive
 from bgplab.cli.status import Status, describe_death
 from bgplab.engines.processes.controller import Options, Run
 from bgplab.errors import EXIT_INTERRUPTED
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from bgplab.engines.processes.lab import ProcessLab
-    from bgplab.engines.verdict import Death
+    from bgplab.engines.verdict import Death, Verdict
 
 REFRESH = 0.25  # seconds between two pictures of the lab
 FOREVER = 365 * 86400.0
@@ -54,21 +53,22 @@ async def _up(reactor: Any, prepared: Run, screen: Screen) -> None:
 
     lab = prepared.open(reactor)
     began = prepared.options.began
-    lab.on_death = lambda death: screen.died(death, time.monotonic() - began)
+    lab.on_death = lambda death: screen.died(death, lab.now() - began)
     drawing = LoopingCall(screen.draw, lab)
     drawing.clock = reactor
     drawing.start(REFRESH)
     try:
         verdict = await prepared.converge(FOREVER)
-        screen.news(verdict.detected - began, f"converged at {verdict.at - began:.2f} s")
+        screen.verdict(verdict, began, f"converged at {verdict.at - began:.2f} s")
         screen.news(verdict.detected - began, f"store {prepared.database}")
         while True:
             await lab.store_routes()
             since = await lab.until_disturbed()
             verdict = await prepared.converge(FOREVER)
             took = max(0.0, verdict.at - since)
-            screen.news(
-                verdict.detected - began,
+            screen.verdict(
+                verdict,
+                began,
                 f"converged again, {took:.3f} s after the network was disturbed: "
                 f"{lab.progress().established} sessions",
             )
@@ -85,6 +85,7 @@ class Screen:
         self.status = Status(sys.stderr)
         self._news: deque[str] = deque(maxlen=EVENTS)
         self._live: Any = None
+        self._diverges = False
         if interactive(sys.stdout):
             from rich.live import Live
 
@@ -101,6 +102,16 @@ class Screen:
             sys.stdout.flush()
         else:
             self._news.append(line)
+
+    def verdict(self, verdict: Verdict, began: float, converged: str) -> None:
+        """Tell a verdict; that a network still diverges is no news."""
+        if verdict.cycle is None:
+            self.news(verdict.detected - began, converged)
+        elif not self._diverges:
+            routers = ", ".join(dict.fromkeys(each.router for each in verdict.cycle.changes))
+            text = f"diverges: the routes of {routers} come back every"
+            self.news(verdict.detected - began, f"{text} {duration(verdict.cycle.period)}")
+        self._diverges = verdict.cycle is not None
 
     def died(self, death: Death, at: float) -> None:
         """Tell of a router that died."""

@@ -25,6 +25,7 @@ class Measures:
     routes: int
     coalesced: float  # the longest time that any router held changes together, in seconds
     failures: int  # callbacks that failed
+    busy: float = 0.0  # seconds of the machine that routers ran or waited for a processor
 
 
 @dataclass(frozen=True, slots=True)

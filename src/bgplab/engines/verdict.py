@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from bgplab.engines.timescale import TimeScale
 from bgplab.errors import EXIT_FAILED, EXIT_INVALID, EXIT_LAB, EXIT_PASS
 from bgplab.observe.fidelity import Certificate
 
@@ -50,7 +51,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Seconds:
-    """When a run reached what, in seconds from the start of the command; None for never."""
+    """When a run reached what, in seconds from the start of the command; None for never.
+
+    Seconds of the lab, which a time scale stretches or compresses.
+    """
 
     ready: float | None
     established: float | None
@@ -114,10 +118,13 @@ class Report:
     coalesced: float
     store: str
     unsettled: tuple[str, ...] = ()
+    time_scale: TimeScale | None = None  # None where time is virtual
     deaths: tuple[Death, ...] = ()
     scenario: tuple[StepResult, ...] = ()
     failures: int = 0
     notes: tuple[str, ...] = field(default=())
+    cycle: Cycle | None = None  # what repeats, if the verdict is "diverges"
+    wall_seconds: float | None = None  # what a run in virtual time took; None: its seconds are
 
     @property
     def exit_code(self) -> int:
@@ -155,6 +162,7 @@ class Report:
             "memory_mb_per_router": _rounded(self.memory_mb_per_router),
             "fidelity": self.fidelity.to_dict(),
             "coalesced": _rounded(self.coalesced),
+            "time_scale": None if self.time_scale is None else self.time_scale.to_dict(),
             "store": self.store,
             "unsettled": list(self.unsettled),
             "scenario": [step.to_dict() for step in self.scenario],
@@ -164,6 +172,8 @@ class Report:
             ],
             "failures": self.failures,
             "notes": list(self.notes),
+            "cycle": None if self.cycle is None else asdict(self.cycle),
+            "wall_seconds": _rounded(self.wall_seconds or seconds.total),
             "exit_code": self.exit_code,
         }
 

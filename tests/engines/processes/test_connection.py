@@ -180,11 +180,30 @@ def test_a_lost_connection_loses_what_was_on_the_link():
 @pytest.mark.parametrize("address", [FAR, None])
 def test_the_factories_build_what_they_are_told_to(address):
     connection = Bench().connection
-    accepting = AcceptFactory(lambda: connection)
+    accepting = AcceptFactory(lambda: connection, lambda host: host == "127.0.0.9")
     assert accepting.buildProtocol(address) is connection
     dialling = DialFactory(lambda: connection, lambda: None)
     assert dialling.buildProtocol(address) is connection
     assert connection.factory is dialling
+
+
+def test_a_connection_from_where_no_link_leads_is_not_taken():
+    accepting = AcceptFactory(lambda: Bench().connection, lambda host: host == FAR.host)
+    assert accepting.buildProtocol(FAR) is None
+
+
+def test_a_cut_connection_is_lost_at_once_with_all_that_is_under_way():
+    bench = Bench(delay=5.0)
+    bench.connection.send(b"lost")
+    bench.inputs.clear()
+    bench.connection.cut()
+    assert bench.inputs == [TcpClosed(bench.connection.number)]
+    assert bench.connection.far == FAR.host
+    bench.connection.dataReceived(b"too late")
+    bench.clock.advance(10.0)
+    bench.lose()
+    assert bench.transport.value() == b""
+    assert len(bench.inputs) == 1
 
 
 def test_a_failed_attempt_is_told_and_one_that_was_given_up_is_not():

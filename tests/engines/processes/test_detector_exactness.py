@@ -96,3 +96,43 @@ def test_the_verdict_never_precedes_the_last_update_and_follows_it_soon(play):
 @pytest.mark.timeout(600)
 def test_a_hundred_verdicts_are_exact(play):
     assert worst_margin(play, range(1000, 1000 + RUNS)) < LIMIT
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_verdicts_about_links_that_are_cut_and_mended_are_exact(play):
+    """No UPDATE between a verdict and the next act, and all routes are there once mended."""
+    for seed in range(2000, 2010):
+        moments, database = cut_and_mend(play, seed)
+        connection = sqlite3.connect(database)
+        for (_, detected), (following, _) in itertools.pairwise(moments):
+            early = connection.execute(AFTER_THE_VERDICT, (detected, following)).fetchone()[0]
+            assert early == 0, f"seed {seed}: {early} UPDATEs after a verdict"
+        connection.close()
+
+
+def cut_and_mend(play, seed):
+    """Cut links one after the other, mend them; give (act, verdict) in ns, and the database."""
+    text = random_graph(seed).replace(
+        "topology:", "topology:\n  defaults: {timers: {idle-hold: 100ms, connect-retry: 500ms}}"
+    )
+
+    async def scenario(lab, run):
+        links = [(session.a, session.b) for session in run.plan.sessions]
+        random.Random(seed).shuffle(links)
+        acts = [(lab.link_down, link) for link in links[:5]]
+        acts += [(lab.link_up, link) for link in links[:5]]
+        moments = []
+        for act, link in acts:
+            sent = lab.now()
+            await act(*link)
+            verdict = await lab.until_converged(20)
+            assert verdict.name == "converged", verdict.reasons
+            moments.append((round(sent * 1e9), round(verdict.detected * 1e9)))
+        assert lab.progress().established == len(run.plan.sessions)
+        for router in run.plan.routers:
+            assert len(await lab.routes(router.name)) == 10
+        await run.report(verdict)
+        return moments, run.database
+
+    return play(text, scenario, limit=60, level=Level.UPDATES)

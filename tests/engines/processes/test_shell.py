@@ -1,11 +1,13 @@
 """The shell around the Speaker: dials, accepts, ticks, contains; in virtual time."""
 
 import dataclasses
+import itertools
 from typing import Any
 
 import pytest
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectError, ConnectionDone, UserError
+from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.logger import globalLogPublisher
@@ -66,6 +68,14 @@ class Pipe(StringTransport):
 
     def loseConnection(self):
         self.closing = True
+
+
+class Refusal(Protocol):
+    """What a factory without a protocol for a connection comes to: it is closed."""
+
+    def connectionMade(self):
+        transport: Any = self.transport
+        transport.loseConnection()
 
 
 class Handle:
@@ -179,7 +189,7 @@ class Network:
             caller.other, called.other = called, caller
             ends = ((called, server.factory, near), (caller, dial.factory, far))
             for pipe, factory, peer in ends:
-                pipe.protocol = factory.buildProtocol(peer)
+                pipe.protocol = factory.buildProtocol(peer) or Refusal()
                 self.pipes.append(pipe)
                 pipe.protocol.makeConnection(pipe)
         return bool(waiting)
@@ -500,3 +510,116 @@ def test_a_shell_records_what_it_gives_to_its_speaker(tmp_path):
     assert [step.given for step in steps[:2]] == [Start(), TcpFailed(1)]
     assert steps[-1].given is None
     assert replay(path).difference is None
+
+
+# Links that are cut and mended.
+
+
+@pytest.fixture
+def dialled_line():
+    """Three routers in a line, up and settled: r1 - r2 - r3; the first of each pair listens."""
+    network = Network(
+        config("r1", R1, R2, passive=[R2]),
+        config("r2", R2, R1, R3, passive=[R3]),
+        config("r3", R3, R2),
+    )
+    network.start()
+    network.run(3)
+    assert network.state("r2", "r1") is network.state("r2", "r3") is State.ESTABLISHED
+    return network
+
+
+def cut(network, a, b):
+    network.shells[a].cut(b)
+    network.shells[b].cut(a)
+
+
+def test_a_cut_ends_the_session_at_once_as_a_lost_connection_does(dialled_line):
+    """RFC 4271 section 8.2.2, Established, event 18: routes deleted, Idle."""
+    before = len(dialled_line.changes("r2"))
+    dialled_line.shells["r2"].cut("r3")
+    (change,) = dialled_line.changes("r2")[before:]
+    assert (change.peer, change.new) == ("r3", State.IDLE)
+    assert change.event == Event.TCP_CONNECTION_FAILS
+    dialled_line.run(0.1)
+    assert dialled_line.prefixes("r2") == 2
+    assert dialled_line.state("r2", "r1") is State.ESTABLISHED
+    assert dialled_line.state("r3", "r2") is not State.ESTABLISHED
+    assert [len(dialled_line.failures(name)) for name in dialled_line.shells] == [0, 0, 0]
+
+
+def test_octets_that_were_under_way_are_lost(dialled_line):
+    dialled_line.shells["r3"].cut("r2")
+    for pipe in dialled_line.pipes:
+        if pipe.protocol.far == R2 and pipe.closing:
+            before = len(dialled_line.facts["r3"])
+            pipe.protocol.dataReceived(b"\xff" * 19)
+            assert dialled_line.facts["r3"][before:] == []
+
+
+@pytest.mark.parametrize("end", ["r2", "r3"])
+def test_while_either_end_is_cut_no_session_comes_about(dialled_line, end):
+    """Whoever dials: the cut end's attempts fail at once, and it takes no connection."""
+    dialled_line.shells[end].cut("r2" if end == "r3" else "r3")
+    dialled_line.run(40)
+    assert dialled_line.state("r2", "r3") is not State.ESTABLISHED
+    assert dialled_line.state("r3", "r2") is not State.ESTABLISHED
+    assert dialled_line.state("r2", "r1") is State.ESTABLISHED
+    tried = [c for c in dialled_line.reactor.connectors if c.host == R2 and c.bound == (R3, 0)]
+    assert (len(tried) == 1) is (end == "r3")
+
+
+@pytest.mark.parametrize("seconds", [0.2, 5.0, 100.0])
+def test_after_mending_the_session_comes_back_within_connect_retry_however_long_it_was_cut(
+    dialled_line, seconds
+):
+    """No failure is counted while dialling fails, so that nothing backs off."""
+    cut(dialled_line, "r2", "r3")
+    dialled_line.run(seconds)
+    dialled_line.shells["r2"].mend("r3")  # it only listens
+    dialled_line.shells["r3"].mend("r2")
+    peer = dialled_line.shells["r3"].config.peers[0]
+    dialled_line.run(peer.timers.idle_hold + peer.timers.connect_retry + 0.5)
+    assert dialled_line.state("r2", "r3") is dialled_line.state("r3", "r2") is State.ESTABLISHED
+    dialled_line.run(1)
+    assert [dialled_line.prefixes(name) for name in dialled_line.shells] == [3, 3, 3]
+
+
+def test_an_attempt_that_is_under_way_fails_when_the_link_is_cut():
+    network = Network(config("r1", R1, R2))
+    shell = network.shells["r1"]
+    shell.dial()
+    assert network.state("r1", "r2") is State.CONNECT
+    shell.cut("r2")
+    assert network.state("r1", "r2") is State.IDLE
+    assert not network.reactor.connectors[0].open
+    assert shell._dialling == {}
+
+
+def test_cutting_twice_and_mending_what_is_whole_do_nothing(dialled_line):
+    dialled_line.shells["r1"].mend("r2")
+    assert dialled_line.state("r1", "r2") is State.ESTABLISHED
+    dialled_line.shells["r1"].cut("r2")
+    before = len(dialled_line.changes("r1"))
+    dialled_line.shells["r1"].cut("r2")
+    assert len(dialled_line.changes("r1")) == before
+    with pytest.raises(KeyError):
+        dialled_line.shells["r1"].cut("r9")
+
+
+def test_a_shell_that_keeps_another_time_runs_its_timers_in_it():
+    """Hold 9 s, keepalives every 3 s of the lab: at 0.1, 0.3 s of the reactor."""
+    network = Network(config("r1", R1, R2, passive=[R2]), config("r2", R2, R1))
+    for shell in network.shells.values():
+        shell.keep_time(lambda: network.reactor.seconds() * 10, 0.1)
+    network.start()
+    network.run(3.0, step=0.01)
+    sent = [
+        fact.at
+        for fact in network.facts["r1"]
+        if getattr(fact, "timer", "") == "keepalive" and fact.at > 10
+    ]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(sent)]
+    assert gaps == pytest.approx([3.0] * len(gaps), abs=0.15)
+    assert len(gaps) >= 5
+    assert network.shells["r1"].lateness.maximum <= 0.011  # of the reactor: one of its steps

@@ -55,6 +55,27 @@ class Act(amp.Command):
     errors = {ValueError: b"VALUE", KeyError: b"KEY"}
 
 
+class Scale(amp.Command):
+    """Controller to router, once it is configured: the lab's clock (clock.py)."""
+
+    arguments = [(b"factor", amp.Float()), (b"origin", amp.Float())]
+    response = []
+
+
+class Link(amp.Command):
+    """Controller to router: cut the link to a peer, or mend it."""
+
+    arguments = [(b"peer", amp.Unicode()), (b"up", amp.Boolean())]
+    response = [(b"activity", amp.Integer())]
+
+
+class Tell(amp.Command):
+    """Controller to router: tell of every change of a best route from now on, or no more."""
+
+    arguments = [(b"changes", amp.Boolean())]
+    response = []
+
+
 class Wave(amp.Command):
     """Controller to router: the second wave of the convergence detection."""
 
@@ -78,6 +99,7 @@ class Measure(amp.Command):
         (b"routes", amp.Integer()),
         (b"coalesced", amp.Float()),
         (b"failures", amp.Integer()),
+        (b"busy", amp.Float()),
     ]
 
 

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bgplab.config import Level
 from bgplab.engines.processes import forkserver, preflight, usage
+from bgplab.engines.processes.clock import LabClock
 from bgplab.errors import EXIT_INTERRUPTED, LabError, StoreError
 from bgplab.observe.runs import DATABASE, LOGS, inputs_folder, new_run_folder
 from bgplab.observe.store import RunInfo, Store
@@ -52,6 +53,7 @@ class Options:
     level: Level = Level.TRANSITIONS
     port: int = DEFAULT_PORT
     seed: int = 0
+    time_scale: float = 1.0  # seconds of the machine that a second of the lab takes
     store: Path | None = None  # the database; by default in a new folder of the runs folder
     began: float = field(default_factory=time.monotonic)  # when the command was started
 
@@ -70,10 +72,11 @@ def prepare(
     was called before.
     Raises HostError, UsageError or StoreError.
     """
+    preflight.check_factor(options.time_scale)
     block, claim = preflight.claim_block(options.port)
     try:
         planned = plan(topology, block, options.port, options.seed, options.level)
-        planned = _crowded(planned)
+        planned = _crowded(planned, options.time_scale)
         _check(planned, options)
         preflight.raise_descriptor_limit()
         if options.store is None:
@@ -95,9 +98,12 @@ def prepare(
     return Run(planned, text, options, database, logs, claim, warm)
 
 
-def _crowded(planned: Plan) -> Plan:
-    """Tell every router how many session ends share a processor with it."""
-    crowd = 2 * len(planned.sessions) / len(os.sched_getaffinity(0))
+def _crowded(planned: Plan, factor: float) -> Plan:
+    """Tell every router how many session ends share a processor with it.
+
+    What it waits for is the machine, so in a lab that runs faster the crowd counts for more.
+    """
+    crowd = 2 * len(planned.sessions) / len(os.sched_getaffinity(0)) / factor
     routers = tuple(replace(router, crowd=crowd) for router in planned.routers)
     return replace(planned, routers=routers)
 
@@ -115,6 +121,7 @@ def _make_folder(path: Path) -> None:
 
 def _check(planned: Plan, options: Options) -> None:
     """Compare the plan with the machine (see preflight.check)."""
+    preflight.check_time_scale(planned.routers, options.time_scale)
     preflight.check(
         len(planned.routers),
         max((len(router.peers) for router in planned.routers), default=0),
@@ -140,6 +147,7 @@ class Run:
         self.plan = planned
         self.options = options
         self.database = database
+        self.clock = LabClock(options.time_scale)
         self._logs = logs
         self._claim = claim
         self._warm = warm
@@ -167,6 +175,7 @@ class Run:
             ),
             self.plan.routers,
             lambda error: reactor.callFromThread(self._fail, error),
+            clock=self.clock.nanoseconds,
         )
         sessions = [(session.a, session.b) for session in self.plan.sessions]
         self._lab = ProcessLab(
@@ -176,6 +185,7 @@ class Run:
             sessions,
             self._store,
             self._logs,
+            self.clock,
         )
         self._lab.on_collapse = self._fail
         return self._lab
@@ -183,7 +193,8 @@ class Run:
     async def converge(self, timeout: float) -> Verdict:
         """Start the lab, unless it runs, and wait until it has converged.
 
-        `timeout` seconds bound both together. Raises StoreError or ProcessError as soon as the
+        `timeout` seconds of the lab bound both together, and the machine has as many of its own
+        in any case. Raises StoreError or ProcessError as soon as the
         database or the lab as a whole has failed.
         """
         lab, _ = self._opened()
@@ -236,8 +247,9 @@ class Run:
 
     async def report(self, verdict: Verdict, scenario: tuple[StepResult, ...] = ()) -> Report:
         """Measure, enter the routes into the database, and sum the run up."""
+        from bgplab.engines.timescale import time_scale
         from bgplab.engines.verdict import CONVERGED, Report, Seconds
-        from bgplab.observe.fidelity import certify, shortest_interval
+        from bgplab.observe.fidelity import certify
 
         lab, store = self._opened()
         measures = await lab.measures()
@@ -258,24 +270,39 @@ class Run:
                 _since(began, max(verdict.at, lab.established_at or 0.0))
                 if verdict.name == CONVERGED
                 else None,
-                time.monotonic() - began,
+                lab.now() - began,
             ),
             updates_sent=measures.updates_sent,
             updates_received=measures.updates_received,
             routes=measures.routes,
             cpu_seconds=cpu,
             memory_mb_per_router=memory,
-            fidelity=certify([measures.lateness], shortest_interval(self.plan.routers)),
+            fidelity=certify([measures.lateness], self._interval()),
             coalesced=measures.coalesced,
             store=str(self.database),
             unsettled=verdict.reasons,
             scenario=scenario,
             deaths=tuple(lab.deaths),
             failures=measures.failures,
+            cycle=verdict.cycle,
+            wall_seconds=time.monotonic() - began,
+            time_scale=time_scale(
+                self.clock.factor,
+                self.plan.routers,
+                measures.busy,
+                measures.updates_received,
+            ),
         )
         store.finish(report.verdict, report.exit_code, report.to_dict())
         self._reported = True
         return report
+
+    def _interval(self) -> float | None:
+        """Give the shortest protocol interval in seconds of the machine, or None."""
+        from bgplab.observe.fidelity import shortest_interval
+
+        interval = shortest_interval(self.plan.routers)
+        return None if interval is None else self.clock.real(interval)
 
     async def close(self) -> None:
         """End the lab and close the database; safe at any stage, and twice.

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
+from bgplab.config import RouterConfig, Timers
 from bgplab.errors import HostError, UsageError
 
 MEMORY_PER_ROUTER = 6_000_000  # octets, proportional, measured with small tables
@@ -17,6 +18,8 @@ SPARE_DESCRIPTORS = 64  # of the controller, besides those for its routers
 DESCRIPTORS_PER_SPAWN = 5
 SELECT_LIMIT = 1024
 BLOCKS = range(1, 255)
+LEAST_FACTOR, MOST_FACTOR = 0.001, 1000.0  # of --time-scale
+FINEST = 0.01  # seconds: no protocol timer is trusted to be kept that lasts less
 
 
 def raise_descriptor_limit() -> None:
@@ -39,6 +42,51 @@ def check(routers: int, sessions_of_one: int, routes: int, spawn: bool, reactor:
     ]
     if short:
         raise HostError("\n".join(short))
+
+
+def check_factor(factor: float) -> None:
+    """Refuse a time scale that is out of all bounds. Raises UsageError."""
+    if not LEAST_FACTOR <= factor <= MOST_FACTOR:
+        raise UsageError(
+            f"--time-scale is a number from {LEAST_FACTOR:g} to {MOST_FACTOR:g}, not {factor:g}"
+        )
+
+
+def check_time_scale(routers: Sequence[RouterConfig], factor: float) -> None:
+    """Refuse a time scale that compresses a timer to less than a machine can keep.
+
+    Counts the timers of protocol that run while sessions are up or come up; the pauses between
+    two attempts need not be exact. Raises UsageError that names the timer and what would do.
+    """
+    if factor >= 1.0:
+        return
+    found = [
+        (seconds, name, router.name, peer.name)
+        for router in routers
+        for peer in router.peers
+        for name, seconds in _protocol_timers(peer.timers)
+        if seconds > 0
+    ]
+    if not found:
+        return
+    seconds, name, router, peer = min(found)
+    if seconds * factor < FINEST:
+        raise UsageError(
+            f"--time-scale {factor:g}: {name} of {router} towards {peer}, {seconds:g} s, would"
+            f" last {seconds * factor * 1e3:.3g} ms, and no less than {FINEST * 1e3:g} ms can"
+            f" be kept; use {FINEST / seconds:.3g} or more"
+        )
+
+
+def _protocol_timers(timers: Timers) -> list[tuple[str, float]]:
+    keepalive = timers.hold / 3 if timers.keepalive is None else timers.keepalive
+    return [
+        ("the hold time", float(timers.hold)),
+        ("the keepalive interval", keepalive if timers.hold else 0.0),
+        ("MRAI", timers.mrai),
+        ("min-as-origination", timers.min_as_origination),
+        ("delay-open", timers.delay_open),
+    ]
 
 
 def claim_block(port: int, blocks: Sequence[int] = BLOCKS) -> tuple[int, socket.socket]:

@@ -27,10 +27,12 @@ from twisted.logger import (
     jsonFileLogObserver,
 )
 
-from bgplab.config import RouterConfig
+from bgplab.config import Level, RouterConfig
 from bgplab.engines.processes import commands
+from bgplab.engines.processes.clock import LabClock
 from bgplab.engines.processes.net.shell import Shell
 from bgplab.engines.processes.parentage import die_with_parent, set_name
+from bgplab.engines.processes.usage import busy_seconds
 from bgplab.errors import HostError
 from bgplab.facts import Fact
 from bgplab.observe.records import FRAME_LIMIT, Quiet, RecordWriter, SessionCount
@@ -59,6 +61,8 @@ class RouterChild(AMPChild):
         self._received = bytearray()
         self._inputs = ""
         self._shell: Shell | None = None
+        self._clock = LabClock()  # the machine's, unless it is scaled
+        self._busy_before = 0.0  # what the start of the process cost
         self._records = RecordWriter(())
         self._flushing: IDelayedCall | None = None
         self._reporting: IDelayedCall | None = None
@@ -93,6 +97,14 @@ class RouterChild(AMPChild):
 
     commands.Configure.responder(configure)
 
+    def scale(self, factor: float, origin: float) -> dict[str, Any]:
+        """Take over the lab's clock."""
+        self._clock = LabClock(factor, origin)
+        self._router.keep_time(self._clock.seconds, factor)
+        return {}
+
+    commands.Scale.responder(scale)
+
     def listen(self) -> dict[str, Any]:
         """Open the router's port. Raises HostError if it is taken."""
         try:
@@ -105,6 +117,7 @@ class RouterChild(AMPChild):
 
     def dial(self) -> dict[str, Any]:
         """Start all sessions."""
+        self._busy_before = busy_seconds()
         self._router.dial()
         self._stirred()
         return {}
@@ -123,6 +136,26 @@ class RouterChild(AMPChild):
         return {"activity": self._router.speaker.routing.activity}
 
     commands.Act.responder(act)
+
+    def link(self, peer: str, up: bool) -> dict[str, Any]:
+        """Cut the link to a peer, or mend it."""
+        shell = self._router
+        if up:
+            shell.mend(peer)
+        else:
+            shell.cut(peer)
+        self._stirred()
+        return {"activity": shell.speaker.routing.activity}
+
+    commands.Link.responder(link)
+
+    def tell(self, changes: bool) -> dict[str, Any]:
+        """Tell of every change of a best route, or only where the recording asks for it."""
+        shell = self._router
+        shell.speaker.routing.tells_changes = changes or shell.config.level >= Level.UPDATES
+        return {}
+
+    commands.Tell.responder(tell)
 
     def wave(self) -> dict[str, Any]:
         """Answer the second wave: where the router stands right now."""
@@ -152,6 +185,7 @@ class RouterChild(AMPChild):
             "routes": len(speaker.routing.loc_rib.best),
             "coalesced": speaker.routing.coalesced,
             "failures": self._router.failures,
+            "busy": busy_seconds() - self._busy_before,
         }
 
     commands.Measure.responder(measure)
@@ -220,9 +254,8 @@ class RouterChild(AMPChild):
         routing = speaker.routing
         self._reported = routing.activity
         self._reported_at = time.monotonic()
-        self._records.add(
-            Quiet(self._reported_at, self._reported, routing.last_change or 0.0, tuple(changed))
-        )
+        at, last_change = self._clock.seconds(), routing.last_change or 0.0
+        self._records.add(Quiet(at, self._reported, last_change, tuple(changed)))
         self._flush()
 
 

@@ -25,6 +25,15 @@ def _cpu(pid: int) -> float:
         return 0.0
 
 
+def busy_seconds() -> float:
+    """Tell how long this process has run, or waited for a processor to run on."""
+    try:
+        ran, waited, _ = Path("/proc/self/schedstat").read_text().split()
+    except FileNotFoundError:  # a kernel without scheduler statistics
+        return time.process_time()
+    return (int(ran) + int(waited)) / 1e9
+
+
 def _cpu_by_ticks(pid: int) -> float:
     """Read CPU time where the kernel keeps no scheduler statistics."""
     try:

@@ -71,6 +71,7 @@ class PeerConnection(Protocol):
         link: Link,
     ) -> None:
         self.number = number
+        self.far = ""  # the address of the other end, once TCP is up
         self.delay: DelayLine | None = None
         self._feed = feed
         self._lost = lost
@@ -85,6 +86,7 @@ class PeerConnection(Protocol):
         transport.setTcpNoDelay(True)
         transport.registerProducer(self, False)
         near, far = transport.getHost(), transport.getPeer()
+        self.far = far.host
         self.delay = self._link(far.host, self._write)
         if self.number > 0:
             self._feed(TcpUp(self.number, epoch_of(near.host, near.port)))
@@ -125,6 +127,14 @@ class PeerConnection(Protocol):
         """End the connection at once; `connectionLost` follows."""
         self._tcp.abortConnection()
 
+    def cut(self) -> None:
+        """Lose the connection here and now, with all that is under way on it."""
+        feed, self._feed = self._feed, _deaf
+        if self.delay is not None:
+            self.delay.cut()
+        self._tcp.abortConnection()
+        feed(TcpClosed(self.number))
+
     @property
     def _tcp(self) -> Connection:
         return cast("Connection", self.transport)
@@ -156,11 +166,16 @@ class AcceptFactory(Factory):
 
     noisy = False
 
-    def __init__(self, build: Callable[[], PeerConnection]) -> None:
+    def __init__(
+        self, build: Callable[[], PeerConnection], refuses: Callable[[str], bool]
+    ) -> None:
         self._build = build
+        self._refuses = refuses
 
-    def buildProtocol(self, addr: IAddress | None) -> PeerConnection:
-        """Make the Protocol of one connection."""
+    def buildProtocol(self, addr: IAddress | None) -> PeerConnection | None:
+        """Make the Protocol of one connection; None closes it: no link leads to that peer."""
+        if self._refuses(getattr(addr, "host", "")):
+            return None
         connection = self._build()
         connection.factory = self
         return connection

@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from bgplab.config import RouterConfig
+from bgplab.engines.processes.clock import LabTiming
 from bgplab.engines.processes.net.connection import (
     AcceptFactory,
     DialFactory,
@@ -65,9 +66,12 @@ class Shell:
         self._clock = clock
         self._record = record
         self._stirred = stirred
+        self._scale = 1.0
+        self._timing = LabTiming(reactor, 1.0)
         self._rng = random.Random(config.seed + 1)  # of the links, apart from the speaker's
         self._peers = {peer.name: peer for peer in config.peers}
         self._by_address = {peer.address: peer for peer in config.peers}
+        self._cut: dict[str, None] = {}  # addresses of peers that no link leads to
         self._connections: dict[int, PeerConnection] = {}
         self._dialling: dict[int, IConnector] = {}
         self._accepted = 0
@@ -100,7 +104,7 @@ class Shell:
         """
         self._port = self._reactor.listenTCP(
             self.config.port,
-            AcceptFactory(self._accept),
+            AcceptFactory(self._accept, self._cut.__contains__),
             backlog=BACKLOG,
             interface=self.config.address,
         )
@@ -122,17 +126,47 @@ class Shell:
         self._perform(self.speaker.handle(given, self._clock()))
         self._rearm()
 
+    def keep_time(self, clock: Callable[[], float], scale: float) -> None:
+        """Go by another clock, each of whose seconds takes `scale` seconds of the reactor.
+
+        To be called before anything else.
+        """
+        self._clock = clock
+        self._scale = scale
+        self._timing = LabTiming(self._reactor, scale)
+
+    def cut(self, name: str) -> None:
+        """Cut the link to a peer: its connections are lost, no new one comes about.
+
+        Raises KeyError for a name that is no peer's.
+        """
+        address = self._peers[name].address
+        self._cut[address] = None
+        for carrier in list(self._connections.values()):
+            if carrier.far == address:
+                carrier.cut()
+        for number, connector in list(self._dialling.items()):
+            session = self.speaker.session_of(number)
+            if session is not None and session.name == name:
+                connector.disconnect()
+                self._dial_failed(number)
+
+    def mend(self, name: str) -> None:
+        """Mend the link to a peer. Raises KeyError for a name that is no peer's."""
+        self._cut.pop(self._peers[name].address, None)
+
     def _tick(self) -> None:
         self._call = None
         now = self._clock()
-        if now - self._due > READ_FIRST and not self._read_first:
+        late = (now - self._due) * self._scale
+        if late > READ_FIRST and not self._read_first:
             # A hold timer must not expire over octets that wait in the socket.
             self._read_first = True
             self._call = self._reactor.callLater(0, self._tick)
             return
         self._read_first = False
         if self._due > self._armed_at:
-            self.lateness.add(now - self._due)
+            self.lateness.add(late)
         self._run(lambda: self.speaker.tick(now), None)
 
     def _run(self, step: Callable[[], list[Effect]], given: Input | None) -> None:
@@ -178,12 +212,12 @@ class Shell:
         It is the first whose deadline has passed, since those before it have been served; None
         if it was no session.
         """
-        now = self._clock()
+        now, rest = self._clock(), TIMER_PUT_OFF / self._scale
         for session in self.speaker.sessions.values():
             if session.next_deadline <= now:
-                self.speaker.put_off(session.name, now, now + TIMER_PUT_OFF)
+                self.speaker.put_off(session.name, now, now + rest)
                 return session
-        self._rest_until = now + TIMER_PUT_OFF
+        self._rest_until = now + rest
         return None
 
     def _rearm(self) -> None:
@@ -198,7 +232,7 @@ class Shell:
             self._call.cancel()
         self._due = due
         self._armed_at = self._clock()
-        self._call = self._reactor.callLater(max(0.0, due - self._armed_at), self._tick)
+        self._call = self._timing.callLater(max(0.0, due - self._armed_at), self._tick)
 
     def _accept(self) -> PeerConnection:
         self._accepted -= 1
@@ -216,7 +250,7 @@ class Shell:
         if peer is None or not (peer.delay or peer.delay_jitter):
             return None
         return DelayLine(
-            self._reactor, self._clock, peer.delay, peer.delay_jitter, self._rng, deliver
+            self._timing, self._clock, peer.delay, peer.delay_jitter, self._rng, deliver
         )
 
     def _lost(self, number: int) -> None:
@@ -224,6 +258,10 @@ class Shell:
 
     def _dial(self, number: int, name: str) -> None:
         peer = self._peers[name]
+        if peer.address in self._cut:
+            # Not within this effect: the Speaker is told of it as of any later event.
+            self._reactor.callLater(0, self._dial_failed, number)
+            return
         factory = DialFactory(
             lambda: self._connection(number), lambda: self._dial_failed(number)
         )
