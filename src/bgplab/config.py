@@ -123,6 +123,8 @@ class RouterConfig:
     peers: tuple[PeerConfig, ...] = ()
     flags: RouterFlags = field(default_factory=RouterFlags)
     igp: dict[str, float] = field(default_factory=dict)  # NEXT_HOP address -> IGP cost
+    # Seconds that an UPDATE costs the router, least and most; None: what the machine takes.
+    processing: tuple[float, float] | None = None  # the engine in virtual time only
     crowd: float = 0.0  # session ends that share a processor; paces output (speaker/pacer.py)
     seed: int = 0
     level: Level = Level.TRANSITIONS
@@ -149,6 +151,7 @@ class RouterConfig:
         )
         data["flags"] = RouterFlags(**data["flags"])
         data["originate"] = tuple(data["originate"])
+        data["processing"] = data["processing"] and tuple(data["processing"])
         data["level"] = Level(data["level"])
         return cls(**{item.name: data[item.name] for item in fields(cls)})
 

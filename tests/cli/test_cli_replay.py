@@ -9,11 +9,11 @@ from click.testing import CliRunner
 
 from bgplab.cli.main import cli, main
 from bgplab.config import Level
+from bgplab.engines.virtual.bench import routers
 from bgplab.observe.inputs import InputLog, RecordedSpeaker
 from bgplab.observe.runs import DATABASE, INPUTS, find_inputs, inputs_folder, new_run_folder
 from bgplab.observe.store import RunInfo, Store
 from bgplab.speaker.inputs import Originate, Start
-from bgplab.speaker.memory import routers
 
 
 def no_failure(error):

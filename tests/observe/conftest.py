@@ -6,25 +6,26 @@ from random import Random
 import pytest
 
 from bgplab.config import Level
+from bgplab.engines.virtual.bench import Bench, routers
 from bgplab.observe.inputs import InputLog, RecordedSpeaker
-from bgplab.speaker.memory import Network, routers
 
 
 def no_failure(error):
     raise error
 
 
-class Recorded(Network):
+class Recorded(Bench):
     """Routers in memory that record: an engine's part in it is which Speaker it makes."""
 
     def __init__(self, configs, folder):
-        super().__init__(configs, Random, seed=7)
-        self.logs = []
-        for name, speaker in self.speakers.items():
-            config = speaker.config
-            log = InputLog(folder / f"{name}.jsonl", config, no_failure)
-            self.speakers[name] = RecordedSpeaker(config, Random(config.seed), log)
+        self.logs: list[InputLog] = []
+
+        def recorded(config, rng):
+            log = InputLog(folder / f"{config.name}.jsonl", config, no_failure)
             self.logs.append(log)
+            return RecordedSpeaker(config, rng, log)
+
+        super().__init__(configs, Random, seed=7, speaker=recorded)
 
     def save(self):
         for log in self.logs:

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bgplab.config import RouterFlags, SessionFlags, Timers
+from bgplab.engines.virtual.bench import Bench as Network
+from bgplab.engines.virtual.bench import routers
 from bgplab.facts import UpdateReceived, UpdateSent
 from bgplab.speaker.inputs import Originate, Reset, Withdraw
-from bgplab.speaker.memory import Network, routers
 
 QUIET_FOR = 600.0  # seconds
 
@@ -197,7 +198,8 @@ SCRIPT = """
 import hashlib, random
 from bgplab.config import RouterFlags, Timers
 from bgplab.speaker.inputs import Reset
-from bgplab.speaker.memory import Network, routers
+from bgplab.engines.virtual.bench import Bench as Network
+from bgplab.engines.virtual.bench import routers
 
 names = [f"r{number}" for number in range(1, 9)]
 links = list(zip(names, names[1:] + names[:1])) + [("r1", "r5"), ("r3", "r7")]

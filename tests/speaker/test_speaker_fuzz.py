@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bgplab.config import Timers
+from bgplab.engines.virtual.bench import Bench as Network
+from bgplab.engines.virtual.bench import routers
 from bgplab.session.events import State
 from bgplab.speaker.inputs import Octets, Reset
-from bgplab.speaker.memory import Network, routers
 from bgplab.wire.header import HEADER_LENGTH, frame
 from bgplab.wire.keepalive import KEEPALIVE_MESSAGE
 from bgplab.wire.notification import Notification, encode_notification

@@ -6,10 +6,11 @@ from random import Random
 import pytest
 
 from bgplab.config import RouterFlags
+from bgplab.engines.virtual.bench import Bench as Network
+from bgplab.engines.virtual.bench import routers
 from bgplab.facts import MalformedUpdate, NotificationSent, StateChanged, UpdateSent
 from bgplab.session.events import State
 from bgplab.speaker.inputs import Octets, Originate, Start, Withdraw
-from bgplab.speaker.memory import Network, routers
 from bgplab.wire.attributes import UnknownAttribute
 from bgplab.wire.header import ROUTE_REFRESH, UPDATE, frame
 from bgplab.wire.nlri import encode_prefix

@@ -6,10 +6,11 @@ from random import Random
 import pytest
 
 from bgplab.config import RouterFlags, Timers
+from bgplab.engines.virtual.bench import Bench as Network
+from bgplab.engines.virtual.bench import routers
 from bgplab.facts import BestChanged, NotificationReceived, NotificationSent, UpdateSent
 from bgplab.session.effects import Close
 from bgplab.speaker.inputs import Originate, Reset, Start, Stop, TcpAccepted, Withdraw
-from bgplab.speaker.memory import Network, routers
 from bgplab.wire.update import split_update
 
 END_OF_RIB = bytes(4)
@@ -225,5 +226,6 @@ def test_connections_that_are_gone_leave_nothing_behind():
         gone.append(made.end(name, "b" if name == "a" else "a"))
         made.feed(name, Reset())
         made.settle()
-    assert [made.speakers[end.router].session_of(end.connection) for end in gone] == [None] * 8
+    left = [made.speakers[end.node.name].session_of(end.connection) for end in gone]
+    assert left == [None] * 8
     assert [len(speaker._by_connection) for speaker in made.speakers.values()] == [1, 1]

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bgplab.config import RouterFlags, SessionFlags, Timers
+from bgplab.engines.virtual.bench import Bench as Network
+from bgplab.engines.virtual.bench import routers
 from bgplab.facts import BestChanged, UpdateSent
 from bgplab.speaker.inputs import Originate, Start, Withdraw
-from bgplab.speaker.memory import Network, routers
 from bgplab.speaker.pacer import MOST, START, Pacer
 from bgplab.wire.attributes import decode_attributes
 from bgplab.wire.nlri import encode_prefix

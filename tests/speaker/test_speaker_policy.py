@@ -6,10 +6,10 @@ from random import Random
 import pytest
 
 from bgplab.config import Level
+from bgplab.engines.virtual.bench import Bench as Network
 from bgplab.facts import BestChanged, UpdateSent
 from bgplab.rib.decision import reason
 from bgplab.speaker.inputs import Originate, Start, Stop, Withdraw
-from bgplab.speaker.memory import Network
 from bgplab.topology.load import load, loads
 from bgplab.topology.plan import plan
 from bgplab.topology.valley import ValleyFree

@@ -14,6 +14,15 @@ from bgplab.cli.options import lab_options
 from bgplab.cli.output import count, duration, echo_json, style
 from bgplab.cli.scenario import play, scenario_lines
 from bgplab.cli.status import Status, describe_death
+from bgplab.cli.virtual import (
+    PROCESSES_ONLY,
+    Course,
+    DurationType,
+    cycle_lines,
+    figures,
+    refuse,
+    run_virtual,
+)
 from bgplab.engines.processes.controller import Options, Run
 from bgplab.errors import EXIT_INTERRUPTED
 
@@ -23,6 +32,7 @@ if TYPE_CHECKING:
     from bgplab.topology.steps import Step
 
 REFRESH = 0.2  # seconds between two looks at the progress
+TIMEOUT = 120.0  # seconds, of processes
 LINES = 20  # of what is not settled; the rest is counted
 
 EPILOG = """Exit code: 0 converged, or all steps of the scenario went well, 1 not so, 2 bad
@@ -35,17 +45,38 @@ show`."""
 @click.argument("file", metavar="FILE")
 @lab_options
 @click.option(
+    "--engine",
+    type=click.Choice(["processes", "virtual"]),
+    default="processes",
+    show_default=True,
+    help="One process per router in real time, or one process and virtual time.",
+)
+@click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
-    default=120.0,
-    show_default=True,
     metavar="SECONDS",
     help="Give up when the network has not converged so long after the start; in a scenario, "
-    "the limit of each wait that sets none.",
+    "the limit of each wait that sets none. [default: 120; in virtual time a day]",
+)
+@click.option(
+    "--until",
+    type=DurationType(),
+    metavar="TIME",
+    help="Keep the lab alive up to this virtual time, such as 24h (--engine virtual).",
 )
 @click.option("--no-scenario", is_flag=True, help="Leave the scenario of the file out.")
 @click.option("--json", "as_json", is_flag=True, help="Write the report as JSON.")
-def run(file: str, options: Options, timeout: float, no_scenario: bool, as_json: bool) -> None:
+@click.pass_context
+def run(
+    context: click.Context,
+    file: str,
+    options: Options,
+    engine: str,
+    timeout: float | None,
+    until: float | None,
+    no_scenario: bool,
+    as_json: bool,
+) -> None:
     """Start the lab of a topology FILE, wait until it has converged, report and stop.
 
     If the file has a scenario, the lab is taken through it, and the report says of each step
@@ -53,9 +84,18 @@ def run(file: str, options: Options, timeout: float, no_scenario: bool, as_json:
 
     The report goes to standard output, progress to standard error.
     """
+    status = Status(sys.stderr)
+    if engine == "virtual":
+        refuse(context, PROCESSES_ONLY, "there are no processes with --engine virtual")
+        course = Course(timeout, until, no_scenario)
+        report = run_virtual(file, options, course, status, lambda done: _show(done, as_json))
+        sys.exit(report.exit_code)
+    refuse(context, ("until",), "needs --engine virtual")
     topology, prepared = prepare_file(file, options)
     steps = () if no_scenario else topology.scenario
-    status = Status(sys.stderr)
+    if any(router.processing for router in prepared.plan.routers):
+        status.line("note: 'processing' in the file counts with --engine virtual only")
+    timeout = TIMEOUT if timeout is None else timeout
     try:
         report = drive(
             options.reactor,
@@ -90,15 +130,20 @@ async def _run(
         status.progress(lab.progress())
         report = await prepared.report(verdict, results)
         status.done()
-        if as_json:
-            echo_json(report.to_dict())
-        else:
-            click.echo("\n".join(_lines(report)))
-        sys.stdout.flush()
+        _show(report, as_json)
         return report
     finally:
         progress.stop()
         await prepared.close()
+
+
+def _show(report: Report, as_json: bool) -> None:
+    """Print a report, at once."""
+    if as_json:
+        echo_json(report.to_dict())
+    else:
+        click.echo("\n".join(_lines(report)))
+    sys.stdout.flush()
 
 
 def _lines(report: Report) -> Iterator[str]:
@@ -106,14 +151,19 @@ def _lines(report: Report) -> Iterator[str]:
     seconds, late = report.seconds, report.fidelity.lateness
     yield (
         f"{report.name}: {count(report.routers, 'router')}, "
-        f"{count(report.sessions, 'session')}, one process each"
+        f"{count(report.sessions, 'session')}, "
+        f"{'one process each' if report.virtual is None else 'in virtual time'}"
     )
-    yield f"ready        {_at(seconds.ready)}  {_every(seconds.ready)} router process runs"
+    if report.virtual is None:
+        yield f"ready        {_at(seconds.ready)}  {_every(seconds.ready)} router process runs"
     up = _every(seconds.established)
     yield f"established  {_at(seconds.established)}  {up} session is up"
     if seconds.converged is not None:
         word = style("converged", fg="green", bold=True)
         yield f"{word}    {_at(seconds.converged)}  exact: the last route changed then"
+    elif report.cycle is not None:
+        yield f"{style(report.verdict, fg='red', bold=True)}     the network cannot settle"
+        yield from cycle_lines(report.cycle)
     else:
         yield f"{style(report.verdict, fg='red', bold=True)}      not converged; not settled:"
         yield from (f"  {reason}" for reason in report.unsettled[:LINES])
@@ -141,6 +191,7 @@ def _lines(report: Report) -> Iterator[str]:
     if report.failures:
         yield f"failures     {report.failures} callbacks failed: bgplab show errors"
     yield from (f"died         {death.router}: {death.status}" for death in report.deaths)
+    yield from figures(report)
     yield from scenario_lines(report.scenario)
     yield f"store        {report.store}"
 

@@ -54,6 +54,7 @@ class Seconds:
     """When a run reached what, in seconds from the start of the command; None for never.
 
     Seconds of the lab, which a time scale stretches or compresses.
+    In virtual time the seconds are virtual, from 0 when the routers start.
     """
 
     ready: float | None
@@ -70,6 +71,32 @@ class Death:
     status: str
     at: float  # seconds from the start of the command
     log: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualFigures:
+    """What only a run in virtual time has to say."""
+
+    trace: str  # SHA-256, in hex, of all inputs of all routers with their times
+    events: int  # inputs and deadlines of routers
+    events_per_second: float  # of wall time
+    sessions_lost: int  # session ends that were Established and then were not
+    keepalives: int  # sent in Established sessions that are up at the end
+    keepalive_share: tuple[float, float] | None  # least, greatest silence before one / interval
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the figures as plain data."""
+        share = self.keepalive_share
+        return {
+            "trace": self.trace,
+            "events": self.events,
+            "events_per_second": round(self.events_per_second),
+            "sessions_lost": self.sessions_lost,
+            "keepalives": {
+                "sent": self.keepalives,
+                "interval_share": None if share is None else [round(x, 6) for x in share],
+            },
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +152,7 @@ class Report:
     notes: tuple[str, ...] = field(default=())
     cycle: Cycle | None = None  # what repeats, if the verdict is "diverges"
     wall_seconds: float | None = None  # what a run in virtual time took; None: its seconds are
+    virtual: VirtualFigures | None = None  # of a run in virtual time
 
     @property
     def exit_code(self) -> int:
@@ -174,6 +202,7 @@ class Report:
             "notes": list(self.notes),
             "cycle": None if self.cycle is None else asdict(self.cycle),
             "wall_seconds": _rounded(self.wall_seconds or seconds.total),
+            **({} if self.virtual is None else self.virtual.to_dict()),
             "exit_code": self.exit_code,
         }
 

@@ -17,6 +17,7 @@ from bgplab.wire.attributes import (
     as_path_length,
     decode_attributes,
     encode_attributes,
+    format_as_path,
     pass_on_plain,
     prepend,
     read_plain,
@@ -172,6 +173,14 @@ class Path:
             attributes = decoded.attributes or PathAttributes()
             self._attributes = attributes._replace(communities=self.communities)
         return self._attributes
+
+    def text(self) -> tuple[str, str]:
+        """Write AS_PATH and NEXT_HOP as text; what is read for that is not kept."""
+        read = read_plain(self.block) if self._attributes is None else None
+        if read is None:
+            attributes = self.attributes
+            return format_as_path(attributes.as_path), attributes.next_hop
+        return " ".join(map(str, read[1])), format_address(read[2])
 
     @property
     def terms(self) -> Terms:

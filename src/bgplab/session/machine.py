@@ -18,6 +18,7 @@ from bgplab.session.negotiate import NOTHING, Negotiated, negotiate
 from bgplab.session.table import DISPATCH
 from bgplab.session.timers import STOPPED, Deadlines
 from bgplab.wire.header import KEEPALIVE, NOTIFICATION, OPEN, ROUTE_REFRESH, UPDATE, Framer
+from bgplab.wire.keepalive import KEEPALIVE_MESSAGE
 from bgplab.wire.notification import (
     Notification,
     decode_notification,
@@ -149,6 +150,10 @@ class Machine:
     def receive(self, data: bytes, now: float) -> None:
         """Take octets from TCP; what follows the end of the session in them is dropped."""
         framer = self.framer
+        if data == KEEPALIVE_MESSAGE and self.state is State.ESTABLISHED and not framer.pending:
+            self.kind = KEEPALIVE  # by far the most frequent: nothing to cut, nothing to decode
+            self.fire(Event.KEEPALIVE_MSG, now)
+            return
         framer.feed(data)
         try:
             while self.connection:

@@ -212,13 +212,13 @@ class Session:
 
     def tick(self, now: float) -> None:
         """Fire all timers that are due, in the order of their deadlines, each at most once."""
-        machines = [self._primary] if self._second is None else [self._primary, self._second]
-        expiries = [
-            (deadline, machine, name)
-            for machine in machines
-            for deadline, name in machine.timers.due(now)
-        ]
-        expiries.sort(key=lambda expiry: expiry[0])
+        machine = self._primary
+        expiries = [(deadline, machine, name) for deadline, name in machine.timers.due(now)]
+        if self._second is not None:
+            machine = self._second
+            expiries += [(due, machine, name) for due, name in machine.timers.due(now)]
+        if len(expiries) > 1:
+            expiries.sort(key=lambda expiry: expiry[0])
         for deadline, machine, name in expiries:
             if getattr(machine.timers, name) == deadline:
                 setattr(machine.timers, name, STOPPED)

@@ -61,8 +61,9 @@ class Deadlines:
 
     def due(self, now: float) -> list[tuple[float, str]]:
         """List (deadline, name) of the timers that have expired, by event number."""
-        expiries = [(float(getattr(self, name)), name) for name in TIMER_EVENTS]
-        return [expiry for expiry in expiries if expiry[0] <= now]
+        if self.earliest > now:
+            return []
+        return [(due, name) for name in TIMER_EVENTS if (due := getattr(self, name)) <= now]
 
 
 class Jitter:

@@ -78,6 +78,7 @@ class Routing:
         self.loc_rib = LocRib()
         self.activity = 0  # grows whenever routes are touched: a witness for "nothing happened"
         self.last_change: float | None = None  # when a best path last changed
+        self.changes = 0  # how often a best path has changed
         self.tells_changes = config.level >= Level.UPDATES  # whether each is a fact of its own
         self._emit = emit
         self._rng = rng
@@ -314,6 +315,7 @@ class Routing:
         changed = [prefix for prefix in dirty if decide(prefix)]
         if changed:
             self.last_change = now
+            self.changes += len(changed)
             if self.tells_changes:
                 self._tell_changes(changed, now)
         joining, self._joining = self._joining, {}

@@ -35,6 +35,7 @@ class Node:
     group: str = ""
     imports: tuple[Rule, ...] = ()  # towards other ASes, where the link has no rules of its own
     exports: tuple[Rule, ...] = ()
+    processing: tuple[float, float] | None = None  # seconds per UPDATE, least and most
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,11 @@ def warnings(topology: Topology) -> tuple[str, ...]:
     if cycle := provider_cycle(topology):
         ring = " -> ".join(f"AS {number}" for number in (*cycle, cycle[0]))
         found.append(f"a cycle of customer to provider ({ring}): routes may never settle")
+    if any(node.processing for node in topology.nodes):
+        found.append(
+            "'processing' counts in virtual time only (--engine virtual): real processes take "
+            "the time they take"
+        )
     return tuple(found)
 
 

@@ -166,6 +166,27 @@ class Flags(Model):
     )
 
 
+class Uniform(Model):
+    """A time that is drawn anew each time, evenly between two bounds."""
+
+    uniform: Annotated[list[Duration], Field(min_length=2, max_length=2)] = Field(
+        description="The least and the greatest, such as [10ms, 50ms]."
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Uniform:
+        least, most = self.uniform
+        if least > most:
+            raise ValueError(f"the least ({least:g}s) is more than the greatest ({most:g}s)")
+        return self
+
+
+Processing = Annotated[
+    Annotated[Duration, Tag("<one>")] | Annotated[Uniform, Tag("<map>")],
+    Discriminator(lambda value: "<map>" if isinstance(value, dict | Uniform) else "<one>"),
+]
+
+
 class Settings(Model):
     """What defaults, groups and nodes may all say, in rising order of precedence."""
 
@@ -196,6 +217,12 @@ class Settings(Model):
         alias="export",
         description="Rules for routes to other ASes; the first that holds decides. Left out: "
         "all are announced.",
+    )
+    processing: Processing = Field(
+        default=0.0,
+        description="Time that the router spends on each UPDATE while others wait: one value, "
+        "or {uniform: [10ms, 50ms]}. In virtual time only; real processes take the time they "
+        "take. Lab: 0s.",
     )
 
 

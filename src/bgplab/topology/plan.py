@@ -156,6 +156,7 @@ class _Planner:
             originate=node.originate,
             peers=tuple(self._peers[node.name]),
             flags=node.router_flags,
+            processing=node.processing,
             igp=self._igp.costs(node.name),
             seed=zlib.crc32(f"{seed}/{node.name}".encode()),
             level=level,

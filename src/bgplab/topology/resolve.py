@@ -19,6 +19,7 @@ from bgplab.topology.fields import Model
 from bgplab.topology.generate import Generated
 from bgplab.topology.graph import Node, Topology, adjacency, warnings
 from bgplab.topology.links import GeneratedLink, LinkResolver
+from bgplab.topology.model import Uniform
 from bgplab.topology.rules import check_layers, check_linked, rules
 from bgplab.topology.timing import TimerLayer, check_timers, merge_timers, timer_settings
 
@@ -174,7 +175,18 @@ def _nodes(
             group=draft.group,
             imports=draft.rules("imports"),
             exports=draft.rules("exports"),
+            processing=_processing(draft),
         )
+
+
+def _processing(draft: _Draft) -> tuple[float, float] | None:
+    """Return the least and most seconds per UPDATE, None where nothing says so."""
+    pick = draft.pick("processing")
+    if pick is None or not pick[1]:
+        return None
+    given = pick[1]
+    least, most = given.uniform if isinstance(given, Uniform) else (given, given)
+    return (least, most)
 
 
 def _asns(drafts: dict[str, _Draft]) -> dict[str, int]:

@@ -1,0 +1,17 @@
+"""What came of a run, in the words that every engine shares: rows of a Loc-RIB."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bgplab.observe.store import RouteRow
+from bgplab.rib.decision import reason
+from bgplab.rib.loc_rib import LocRib
+from bgplab.wire.nlri import format_prefix
+
+
+def route_rows(loc_rib: LocRib) -> Iterator[RouteRow]:
+    """Write the best routes of a router as text, each with why it is the best."""
+    for prefix, path in loc_rib.best.items():
+        why = reason(loc_rib.candidates(prefix))
+        yield RouteRow(format_prefix(prefix), *path.text(), path.source.peer, why)

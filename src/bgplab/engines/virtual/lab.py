@@ -1,0 +1,311 @@
+"""A lab in virtual time: what may be asked of it, answered at once.
+
+Everything awaitable here completes without suspending: a coroutine over a lab can be run by
+`run_at_once`, and needs no reactor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from random import Random
+from typing import Any, TypeVar
+
+from bgplab.config import Level, RouterConfig
+from bgplab.engines.divergence import Recurrence
+from bgplab.engines.interface import Measures, Progress, RouterState
+from bgplab.engines.outcome import route_rows
+from bgplab.engines.verdict import CONVERGED, DIVERGES, TIMEOUT, Cycle, Death, Verdict
+from bgplab.engines.virtual.network import Network
+from bgplab.engines.virtual.wires import NEVER
+from bgplab.errors import ProcessError, UsageError
+from bgplab.facts import BestChanged, Fact, TimerFired
+from bgplab.observe.histogram import LatenessHistogram
+from bgplab.observe.recorder import Recorder, SessionState
+from bgplab.observe.runs import did_you_mean
+from bgplab.observe.store import RouteRow, Store
+from bgplab.session.events import State
+from bgplab.speaker.inputs import Input, Originate, Reset, Withdraw
+from bgplab.speaker.speaker import Speaker
+from bgplab.topology.plan import Plan
+from bgplab.wire.nlri import format_prefix
+
+TURNS = 32  # returns of the routing state that make a network divergent
+NOISE = 100e-6  # seconds, at most: nothing takes exactly as long twice; the seed breaks ties
+WATCHED = 20_000  # routes in all Loc-RIBs; in a larger lab not all routers tell each change
+OFTEN = 12  # changes per route, after which a router is watched for divergence in any lab
+BACKLOG = 8 << 20  # octets that may wait for the database, roughly
+STRIDE = 5_000  # events between two looks at the progress
+
+T = TypeVar("T")
+
+
+def run_at_once(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine that never suspends, and give what it returns.
+
+    Raises RuntimeError if it waits for something other than a lab in virtual time.
+    """
+    try:
+        work.send(None)
+    except StopIteration as finished:
+        result: T = finished.value
+        return result
+    work.close()
+    raise RuntimeError("the coroutine waits for something outside virtual time")
+
+
+class VirtualLab:
+    """A lab whose routers live in one Network. Implements bgplab.engines.interface.Lab.
+
+    `pulse` is called every now and then while time passes. Without a store nothing is kept but
+    the present state.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        seed: int,
+        store: Store | None = None,
+        turns: int = TURNS,
+        speaker: Callable[[RouterConfig, Random], Speaker] = Speaker,
+    ) -> None:
+        self.deaths: list[Death] = []
+        self.on_death: Callable[[Death], None] = lambda death: None
+        self.pulse: Callable[[], None] = lambda: None
+        self.network = Network(plan.routers, Random, seed, NOISE, speaker)
+        self.started = False
+        self._configs = {config.name: config for config in plan.routers}
+        self._sessions = {frozenset((session.a, session.b)) for session in plan.sessions}
+        self._store = store
+        self._recorder = None if store is None else Recorder(store, plan.routers)
+        self._terse = store is None or store.level < Level.UPDATES
+        self._recurrence = Recurrence(turns)
+        originated = sum(len(router.originate) for router in plan.routers)
+        if originated * len(plan.routers) <= WATCHED:
+            for made in self.network.speakers.values():
+                made.routing.tells_changes = True
+        for router in plan.routers:
+            if router.processing is not None:
+                self.network.slow_down(router.name, *router.processing)
+        self.network.tell = self._tell
+
+    def now(self) -> float:
+        """Give the virtual time in seconds; it begins with 0."""
+        return self.network.now
+
+    async def start(self) -> None:
+        """Start all routers and let them dial, in no time."""
+        self.started = True
+        if self._store is not None:
+            for name in self._configs:
+                self._store.router_running(name, 0)
+        self.network.start()
+
+    async def stop(self) -> None:
+        """Leave the routers as they are: no time passes any more."""
+
+    # Convergence
+
+    async def converge(self, timeout: float) -> Verdict:
+        """Start the lab, unless it runs, and let time pass until it has converged."""
+        if not self.started:
+            await self.start()
+        return await self.until_converged(timeout)
+
+    async def until_converged(self, timeout: float) -> Verdict:
+        """Let time pass until the network has converged, or diverges, at most `timeout` s."""
+        network, limit = self.network, self.network.now + timeout
+        step, recurrence = network.step, self._recurrence
+        while True:
+            for _ in range(STRIDE):
+                if network.quiet:
+                    return Verdict(CONVERGED, self._last_change(), network.now)
+                if recurrence.cycle is not None:
+                    return self._diverges(recurrence.cycle)
+                if network.next > limit:
+                    network.run(limit)
+                    return self._timed_out()
+                step()
+            self._keep_up()
+
+    def _diverges(self, cycle: Cycle) -> Verdict:
+        reasons = tuple(self.network.unsettled())
+        return Verdict(DIVERGES, self._last_change(), self.network.now, reasons, cycle)
+
+    def _timed_out(self) -> Verdict:
+        reasons = tuple(self.network.unsettled())
+        return Verdict(TIMEOUT, self._last_change(), self.network.now, reasons)
+
+    async def wait(self, seconds: float) -> None:
+        """Let so many virtual seconds pass."""
+        network, until = self.network, self.network.now + seconds
+        while network.next <= until:
+            network.run(until, STRIDE)
+            self._keep_up()
+        network.run(until)
+
+    def _keep_up(self) -> None:
+        """Watch routers that change their minds too often; let others have their turn."""
+        for speaker in self.network.speakers.values():
+            routing = speaker.routing
+            if routing.changes > OFTEN * (len(routing.loc_rib.best) + OFTEN):
+                routing.tells_changes = True
+        if self._store is not None:
+            self._store.submit()
+        self.pulse()
+
+    def _last_change(self) -> float:
+        speakers = self.network.speakers.values()
+        return max((speaker.routing.last_change or 0.0 for speaker in speakers), default=0.0)
+
+    # Acts
+
+    async def announce(
+        self,
+        router: str,
+        *prefixes: str,
+        med: int | None = None,
+        communities: tuple[int, ...] = (),
+    ) -> None:
+        """Let a router originate prefixes. Raises ValueError for what is no prefix."""
+        self._act(router, Originate(prefixes, med, communities))
+
+    async def withdraw(self, router: str, *prefixes: str) -> None:
+        """Let a router withdraw prefixes of its own. Raises ValueError for no prefix."""
+        self._act(router, Withdraw(prefixes))
+
+    async def reset(self, router: str, *peers: str) -> None:
+        """Tear down sessions of a router, all if none is named; they come back."""
+        for peer in peers:
+            self._session(router, peer)
+        self._act(router, Reset(peers))
+
+    def _act(self, router: str, given: Input) -> None:
+        self._alive(router)
+        self._recurrence.disturb()
+        self.network.feed(router, given)
+
+    async def link_down(self, a: str, b: str) -> None:
+        """Cut the link of two routers: both see it at once, and it stays down."""
+        self._session(a, b)
+        self._recurrence.disturb()
+        self.network.link_down(a, b)
+
+    async def link_up(self, a: str, b: str) -> None:
+        """Mend a link that was cut; its session comes back."""
+        self._session(a, b)
+        self._recurrence.disturb()
+        self.network.link_up(a, b)
+
+    def kill(self, router: str) -> None:
+        """Kill a router as a crash would; no death of the lab. ProcessError if it is dead."""
+        self._alive(router)
+        self._recurrence.disturb()
+        self.network.kill(router)
+        if self._recorder is not None:
+            self._recorder.router_died(router, "killed", self.network.now)
+
+    def _alive(self, name: str) -> None:
+        """Look a router up. Raises UsageError if unknown, ProcessError if it is dead."""
+        if name not in self._configs:
+            raise UsageError(f"no router {name!r}{did_you_mean(name, self._configs)}")
+        if name not in self.network.speakers:
+            raise ProcessError(name, "not running")
+
+    def _session(self, a: str, b: str) -> None:
+        """Look a session up. Raises UsageError if there is none."""
+        for name in (a, b):
+            if name not in self._configs:
+                raise UsageError(f"no router {name!r}{did_you_mean(name, self._configs)}")
+        if frozenset((a, b)) not in self._sessions:
+            raise UsageError(f"no session between {a!r} and {b!r}")
+
+    # Questions
+
+    async def routes(self, router: str) -> Sequence[RouteRow]:
+        """Give the Loc-RIB of a router."""
+        self._alive(router)
+        return list(route_rows(self.network.speakers[router].routing.loc_rib))
+
+    async def measures(self) -> Measures:
+        """Collect what the routers measured of themselves; nothing is ever late."""
+        speakers = self.network.speakers.values()
+        sessions = [session for speaker in speakers for session in speaker.sessions.values()]
+        return Measures(
+            LatenessHistogram(),
+            sum(session.updates_sent for session in sessions),
+            sum(session.updates_received for session in sessions),
+            sum(len(speaker.routing.loc_rib.best) for speaker in speakers),
+            max((speaker.routing.coalesced for speaker in speakers), default=0.0),
+            0,
+        )
+
+    def keepalives(self) -> tuple[int, float, float]:
+        """Sum up the KEEPALIVEs of the connections that are up: number, least, greatest.
+
+        The latter two are the silence before one, as a share of the session's keepalive time;
+        RFC 4271 section 10 has it between 0.75 and 1. The first of a connection does not count.
+        """
+        number, least, greatest = 0, NEVER, 0.0
+        for name, speaker in self.network.speakers.items():
+            for end in self.network.ends(name):
+                base = speaker.sessions[end.peer].negotiated.keepalive
+                if end.keepalives and base:
+                    number += end.keepalives
+                    least = min(least, end.least / base)
+                    greatest = max(greatest, end.greatest / base)
+        return number, least, greatest
+
+    def progress(self) -> Progress:
+        """Tell how far the lab has come."""
+        total, running = len(self._configs), len(self.network.speakers) * self.started
+        return Progress(total, running, len(self._sessions), self.network.up // 2)
+
+    def states(self) -> list[RouterState]:
+        """Describe every router as it is now."""
+        return [self._state(name) for name in self._configs]
+
+    def _state(self, name: str) -> RouterState:
+        config = self._configs[name]
+        speaker = self.network.speakers.get(name)
+        up = 0 if speaker is None else sum(s.established for s in speaker.sessions.values())
+        return RouterState(name, config.asn, 0, speaker is not None, up, len(config.peers))
+
+    @property
+    def established_at(self) -> float | None:
+        """When the last session became Established; None while one is not."""
+        states = self.sessions.values()
+        if any(session.state != State.ESTABLISHED for session in states):
+            return None
+        return max((session.since for session in states), default=0.0)
+
+    @property
+    def sessions(self) -> dict[tuple[str, str], SessionState]:
+        """The state of every session end, by router and peer, as recorded."""
+        return {} if self._recorder is None else self._recorder.sessions
+
+    def store_routes(self) -> None:
+        """Enter the Loc-RIB of every router into the store."""
+        if self._store is not None:
+            for name, speaker in self.network.speakers.items():
+                self._store.put_routes(name, route_rows(speaker.routing.loc_rib))
+                if self._store.backlog > BACKLOG:
+                    self._store.flush()  # the disk need not hurry, but nor may rows pile up
+
+    # Facts
+
+    def _tell(self, router: str, fact: Fact) -> None:
+        """Watch for divergence, and record what the level asks for."""
+        kind = type(fact)
+        if kind is BestChanged:
+            self._changed(router, fact)  # type: ignore[arg-type]  # as just seen
+            if self._terse:
+                return
+        elif kind is TimerFired and self._terse and fact.timer == "keepalive":  # type: ignore[union-attr]
+            return  # a day has millions of them, all in time; `keepalives` sums them up
+        if self._recorder is not None:
+            self._recorder.record(router, fact)
+
+    def _changed(self, router: str, fact: BestChanged) -> None:
+        at, prefix, peer, as_path = fact
+        sent = self.network.updates
+        self._recurrence.change(at, router, format_prefix(prefix), peer, as_path, sent)

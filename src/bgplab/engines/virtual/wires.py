@@ -1,0 +1,139 @@
+"""TCP between routers in memory: the ends of connections, and how long octets are under way.
+
+Octets arrive in order per connection and direction. A link of delay 0 is the loopback
+interface, which takes a moment too: without it, routers could exchange messages for ever while
+no time passes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from bgplab.config import RouterConfig
+from bgplab.speaker.inputs import Input
+from bgplab.speaker.speaker import Speaker
+from bgplab.wire.header import HEADER_LENGTH, UPDATE
+from bgplab.wire.keepalive import KEEPALIVE_MESSAGE
+
+if TYPE_CHECKING:
+    import random
+
+LOOPBACK = 20e-6  # seconds that octets take at least
+NEVER = float("inf")
+
+
+class Node:
+    """One router of the network, and what waits for it."""
+
+    __slots__ = (
+        "busy",
+        "due",
+        "ends",
+        "index",
+        "name",
+        "peers",
+        "processing",
+        "serial",
+        "speaker",
+        "waiting",
+    )
+
+    def __init__(self, index: int, speaker: Speaker, config: RouterConfig) -> None:
+        self.index = index  # stands for the router in the trace
+        self.name = config.name
+        self.speaker = speaker
+        self.peers = {peer.name: peer for peer in config.peers}
+        self.ends: dict[int, End] = {}  # by number of connection
+        self.due = NEVER  # when its entry on the heap is due
+        self.serial = 0  # the number of that entry; others of this router are stale
+        self.processing: tuple[float, float] | None = None  # least and most seconds per UPDATE
+        self.busy = False  # whether it works on an UPDATE
+        self.waiting: deque[tuple[End, Input | bytes]] = deque()  # while it is busy
+
+
+class End:
+    """One end of a TCP connection; `connection` is the router's number for it."""
+
+    __slots__ = (
+        "congested",
+        "connection",
+        "delay",
+        "far",
+        "greatest",
+        "jitter",
+        "keepalives",
+        "known",
+        "last",
+        "least",
+        "link",
+        "node",
+        "open",
+        "peer",
+        "sent_at",
+    )
+
+    def __init__(self, node: Node, connection: int, peer: str, noise: float) -> None:
+        towards = node.peers[peer]
+        self.node = node
+        self.connection = connection
+        self.peer = peer
+        self.link = frozenset((node.name, peer))
+        self.far: End | None = None
+        self.open = True
+        self.known = False  # whether the router has been told that the connection is up
+        self.congested = False
+        self.last = 0.0  # when the latest arrival here is due
+        self.delay = max(towards.delay, LOOPBACK)  # of octets that leave here
+        self.jitter = towards.delay_jitter + noise
+        self.sent_at = -1.0  # when octets last left, from the first KEEPALIVE on
+        self.keepalives = 0  # sent, after the first
+        self.least, self.greatest = NEVER, 0.0  # seconds of silence before one of them
+        node.ends[connection] = self
+
+    def draw_delay(self, rng: random.Random) -> float:
+        """Draw how long what leaves here is under way, in seconds."""
+        return self.delay + self.jitter * rng.random()
+
+    def forget(self) -> None:
+        """Drop this end; what the other one sends from here on is lost."""
+        self.open = False
+        if self.far is not None:
+            self.far.far = None
+            self.far = None
+        self.node.ends.pop(self.connection, None)
+
+    def count(self, octets: bytes, now: float) -> None:
+        """Keep account of how long this end was silent before each KEEPALIVE."""
+        if octets == KEEPALIVE_MESSAGE:
+            if self.sent_at >= 0:
+                silence = now - self.sent_at
+                self.keepalives += 1
+                self.least = min(self.least, silence)
+                self.greatest = max(self.greatest, silence)
+            self.sent_at = now
+        elif self.sent_at >= 0:
+            self.sent_at = now
+
+
+def messages(octets: bytes) -> Iterator[bytes]:
+    """Cut messages apart, by the lengths in their headers; the rest of what is none is one."""
+    start = 0
+    while start < len(octets):
+        end = start + int.from_bytes(octets[start + 16 : start + 18])
+        if end < start + HEADER_LENGTH:
+            end = len(octets)
+        yield octets[start:end]
+        start = end
+
+
+def is_update(message: bytes) -> bool:
+    """Tell whether a message is an UPDATE."""
+    return len(message) >= HEADER_LENGTH and message[HEADER_LENGTH - 1] == UPDATE
+
+
+def draw(bounds: tuple[float, float], rng: random.Random) -> float:
+    """Draw the seconds that one UPDATE costs a router; a fixed cost draws nothing."""
+    least, most = bounds
+    return least if least == most else rng.uniform(least, most)
