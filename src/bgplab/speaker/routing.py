@@ -158,7 +158,8 @@ class Routing:
         self._inbound[session.name].open()
         out = self._outbound[session.name]
         out.clear()
-        self._open[session.name] = out
+        opened = {*self._open, session.name}  # peers are told in their own order, not in this
+        self._open = {name: it for name, it in self._outbound.items() if name in opened}
         self._joining[session.name] = None
         self._touch(now)
         if len(self._open) == len(self._outbound):

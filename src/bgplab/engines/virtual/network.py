@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from bgplab.config import RouterConfig
 from bgplab.engines.virtual.trace import Trace
-from bgplab.engines.virtual.wires import NEVER, End, Node, draw, is_update, messages
+from bgplab.engines.virtual.wires import NEVER, End, Node, is_update, messages
+from bgplab.engines.virtual.work import Work
 from bgplab.facts import Fact, StateChanged
 from bgplab.session.effects import Close, Dial, Effect, Send
 from bgplab.session.events import State
@@ -46,7 +47,8 @@ class Network:
     """Routers, the connections between them, and a clock of its own (`now`, seconds).
 
     `rng` makes the random numbers of a seed: a router's own, and with `seed` those of the
-    links. `noise` is the most that an arrival is late at random beyond the jitter in the file.
+    links. `noise` is the most that setting up a connection takes at random beyond what the file
+    says, and that octets take over a link to which it gives no delay.
     `speaker` makes the routers, `tell` gets their facts. Links in `cut`, as pairs of names,
     swallow octets.
     """
@@ -80,6 +82,7 @@ class Network:
         self._touched: dict[Node, None] = {}  # all routers that may not be quiet
         self._absent: dict[tuple[str, str], None] = {}  # session ends that are to come up
         self._trace = Trace()
+        self._work = Work(self._busy_for, self._arrive, self._rng)
         self._carry: dict[type, Callable[[Node, Any], None]] = {
             Send: self._send,
             Dial: self._dial,
@@ -175,14 +178,29 @@ class Network:
             return
         self.now = due
         if what is DONE:
-            self._finish(where)
+            self._work.finish(where)
             return
         if what != KEEPALIVE_MESSAGE:
             self._under_way -= 1
+        if type(what) is bytes:
+            what = self._caught_up(where, due, what)
         if where.node.processing is None:
             self._arrive(where, what)
         else:
-            self._await(where, what)
+            self._work.add(where, what)
+
+    def _caught_up(self, end: End, due: float, octets: bytes) -> bytes:
+        """Add octets that have caught up with those before: a stream keeps no boundaries."""
+        heap = self._heap
+        while heap and heap[0][2] is end and heap[0][0] == due:
+            more = heap[0][3]
+            if type(more) is not bytes:
+                break
+            heappop(heap)
+            if more != KEEPALIVE_MESSAGE:
+                self._under_way -= 1
+            octets += more
+        return octets
 
     @property
     def next(self) -> float:
@@ -196,7 +214,7 @@ class Network:
         All expected sessions are Established, all routers quiet; no message is under way but
         KEEPALIVEs.
         """
-        if self._under_way or self._absent:
+        if self._under_way or self._work.waiting or self._absent:
             return False
         for node in list(self._touched):
             if not node.speaker.quiet:
@@ -215,8 +233,8 @@ class Network:
             f"session {name}-{peer}: {self.speakers[name].sessions[peer].state.label} at {name}"
             for name, peer in sorted(self._absent)
         ]
-        if self._under_way:
-            reasons.append(f"under way: {self._under_way} message(s)")
+        if under_way := self._under_way + self._work.waiting:
+            reasons.append(f"under way: {under_way} message(s)")
         return reasons
 
     @property
@@ -273,46 +291,23 @@ class Network:
         self._give(end.node, given)
 
     def _schedule(self, node: Node) -> None:
-        """Bring a router's entry on the heap forward, if it has to be."""
+        """Let a router do what is due now, and bring its entry on the heap forward.
+
+        What an input calls for at once happens before the next input, even one of the same
+        time: a turn of a router takes in one input.
+        """
         due = node.speaker.next_deadline
+        if due is not None and due <= self.now:
+            self._perform(node, node.speaker.tick(self.now))
+            due = node.speaker.next_deadline
         if due is not None and due < node.due:
             node.due = due
             node.serial = serial = next(self._serial)
             heappush(self._heap, (max(due, self.now), serial, node, None))
 
-    # Work that takes time
-
-    def _await(self, end: End, what: Input | bytes) -> None:
-        """Let an arrival wait for its turn, message by message, where UPDATEs take time."""
-        node = end.node
-        parts = messages(what) if type(what) is bytes else (what,)
-        for part in parts:
-            node.waiting.append((end, part))
-            self._under_way += 1
-        if not node.busy:
-            self._work(node)
-
-    def _work(self, node: Node) -> None:
-        """Take what waits, up to an UPDATE: that one will have been processed in a while."""
-        waiting = node.waiting
-        while waiting:
-            end, what = waiting[0]
-            if end.open and type(what) is bytes and is_update(what):
-                node.busy = True
-                due = self.now + draw(node.processing or (0.0, 0.0), self._rng)
-                heappush(self._heap, (due, next(self._serial), node, DONE))
-                return
-            waiting.popleft()
-            self._under_way -= 1
-            self._arrive(end, what)
-
-    def _finish(self, node: Node) -> None:
-        """Let the UPDATE arrive that a router has worked on."""
-        node.busy = False
-        end, what = node.waiting.popleft()
-        self._under_way -= 1
-        self._arrive(end, what)
-        self._work(node)
+    def _busy_for(self, seconds: float, node: Node) -> None:
+        """Let a router be done with an UPDATE after so many seconds."""
+        heappush(self._heap, (self.now + seconds, next(self._serial), node, DONE))
 
     # Effects
 

@@ -69,6 +69,7 @@ class End:
         "least",
         "link",
         "node",
+        "noise",
         "open",
         "peer",
         "sent_at",
@@ -86,15 +87,16 @@ class End:
         self.congested = False
         self.last = 0.0  # when the latest arrival here is due
         self.delay = max(towards.delay, LOOPBACK)  # of octets that leave here
-        self.jitter = towards.delay_jitter + noise
+        self.jitter = towards.delay_jitter + (0.0 if towards.delay else noise)
+        self.noise = towards.delay_jitter + noise  # as jitter, for news of the connection
         self.sent_at = -1.0  # when octets last left, from the first KEEPALIVE on
         self.keepalives = 0  # sent, after the first
         self.least, self.greatest = NEVER, 0.0  # seconds of silence before one of them
         node.ends[connection] = self
 
     def draw_delay(self, rng: random.Random) -> float:
-        """Draw how long what leaves here is under way, in seconds."""
-        return self.delay + self.jitter * rng.random()
+        """Draw how long news of the connection is under way from here, in seconds."""
+        return self.delay + self.noise * rng.random()
 
     def forget(self) -> None:
         """Drop this end; what the other one sends from here on is lost."""
