@@ -53,6 +53,7 @@ class Result:
     updates_sent: int
     seconds: float  # the time at the end
     changes: int | None  # of best routes, all together; not counted on processes
+    lateness: float = 0.0  # seconds of the machine that any timer was late at most
 
     @property
     def ok(self) -> bool:
@@ -217,6 +218,7 @@ def _reported(report: Mapping[str, Any], routes: Routes) -> Result:
         report["updates"]["sent"],
         report["seconds"]["total"],
         None,
+        report["fidelity"]["lateness"]["max"],
     )
 
 
