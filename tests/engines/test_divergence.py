@@ -109,5 +109,6 @@ def test_memory_does_not_grow_with_a_network_that_never_repeats():
     changes = ((f"r{number % 5}", str(number)) for number in range(3 * LONGEST))
     assert feed(watch, changes) is None
     (suspect,) = watch._suspects.values()
-    assert len(suspect._turn) <= LONGEST
+    assert len(suspect._history) <= LONGEST
+    assert len(suspect._visits) <= LONGEST
     assert len(suspect._routes) == 5

@@ -10,10 +10,10 @@ problem and interdomain routing, ToN 10(2), 2002: BAD GADGET has no stable state
 
 A slow network does not look like this: path exploration tries path after path, but no router
 goes back to the state of the whole network. Prefixes are judged apart, since their routes do
-not depend on each other. Memory is bounded: for each router and prefix a counter; states only
-for prefixes that some router has changed more than `SUSPECT` times; of these an anchor, to
-which the state must return within a number of changes that doubles until it does (R. P. Brent,
-An improved Monte Carlo factorization algorithm, BIT 20, 1980).
+not depend on each other. Memory is bounded: for each router and prefix a counter; a history of
+at most `LONGEST` changes only for prefixes that some router has changed more than `SUSPECT`
+times. All states are counted, not one of them: where chance has a say, a turn does not pass
+through the same states each time.
 
 Pure: fed with changes and times. Never reads a clock.
 """
@@ -22,13 +22,13 @@ from __future__ import annotations
 
 from collections import Counter
 from hashlib import blake2b
+from itertools import pairwise
+from typing import NamedTuple
 
 from bgplab.engines.verdict import Change, Cycle
 
 SUSPECT = 12  # changes of one router's route to one prefix that are no cause for suspicion
-PATIENCE = 64  # changes within which the state must come back to the first anchor
-LONGEST = 1 << 16  # changes of the longest turn that is looked for
-KINDS = 64  # different turns that are told apart; of further ones only the number is known
+LONGEST = 1 << 17  # changes of one prefix; within so many its state must have come back
 
 
 class Recurrence:
@@ -74,8 +74,16 @@ class Recurrence:
         self._suspects.clear()
 
 
+class _Visit(NamedTuple):
+    """A moment at which the network was in a state."""
+
+    changes: int  # since the history began
+    at: float
+    updates: int
+
+
 class _Suspect:
-    """The routing state of one prefix, as a sum of digests, and its returns to an anchor.
+    """The routing state of one prefix, as a sum of digests, and its visits to each state.
 
     Routes that have not changed since the watch began count nothing; they are the same in every
     state that is compared.
@@ -84,40 +92,33 @@ class _Suspect:
     def __init__(self) -> None:
         self._routes: dict[str, int] = {}  # router -> digest of its route
         self._state = 0
-        self._patience = PATIENCE
-        self._drop_anchor(0.0, 0)
-
-    def _drop_anchor(self, at: float, updates: int) -> None:
-        """Look for returns to the present state from now on."""
-        self._anchor = self._state
-        self._since = at
-        self._updates = updates
-        self._turn: list[Change] = []
-        self._kinds: Counter[tuple[Change, ...]] = Counter()
-        self._returns = 0
+        self._history: list[Change] = []
+        # By state and the router that led there: two ways to one state are not one turn.
+        self._visits: dict[tuple[int, str], list[_Visit]] = {}
 
     def change(self, at: float, change: Change, updates: int, turns: int) -> Cycle | None:
-        """Take a change; give the cycle when the anchor has been met `turns` times."""
+        """Take a change; give the cycle when a state has come back `turns` times."""
         digest = _digest(change)
         self._state += digest - self._routes.get(change.router, 0)
         self._routes[change.router] = digest
-        self._turn.append(change)
-        if self._state != self._anchor:
-            if len(self._turn) >= self._patience:
-                self._patience = min(2 * self._patience, LONGEST)
-                self._drop_anchor(at, updates)
-            return None
-        self._returns += 1
-        turn = tuple(self._turn)
-        self._turn = []
-        if turn in self._kinds or len(self._kinds) < KINDS:
-            self._kinds[turn] += 1
-        if self._returns < turns:
-            return None
-        ((cycle, _),) = self._kinds.most_common(1)
-        period = (at - self._since) / self._returns
-        sent = (updates - self._updates) / self._returns
-        return Cycle(cycle, self._returns, period, sent)
+        if len(self._history) == LONGEST:
+            self._history.clear()
+            self._visits.clear()
+        self._history.append(change)
+        visits = self._visits.setdefault((self._state, change.router), [])
+        visits.append(_Visit(len(self._history), at, updates))
+        return self._cycle(visits) if len(visits) > turns else None
+
+    def _cycle(self, visits: list[_Visit]) -> Cycle:
+        """Describe the turns between visits to one state by the most frequent one."""
+        kinds = Counter(
+            tuple(self._history[here.changes : there.changes])
+            for here, there in pairwise(visits)
+        )
+        ((turn, _),) = kinds.most_common(1)
+        first, last, turns = visits[0], visits[-1], len(visits) - 1
+        period = (last.at - first.at) / turns
+        return Cycle(turn, turns, period, (last.updates - first.updates) / turns)
 
 
 def _digest(change: Change) -> int:

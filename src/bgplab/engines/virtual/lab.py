@@ -16,6 +16,7 @@ from bgplab.engines.interface import Measures, Progress, RouterState
 from bgplab.engines.outcome import route_rows
 from bgplab.engines.verdict import CONVERGED, DIVERGES, TIMEOUT, Cycle, Death, Verdict
 from bgplab.engines.virtual.network import Network
+from bgplab.engines.virtual.trial import Trial
 from bgplab.engines.virtual.wires import NEVER
 from bgplab.errors import ProcessError, UsageError
 from bgplab.facts import BestChanged, Fact, TimerFired
@@ -29,7 +30,7 @@ from bgplab.speaker.speaker import Speaker
 from bgplab.topology.plan import Plan
 from bgplab.wire.nlri import format_prefix
 
-TURNS = 32  # returns of the routing state that make a network divergent
+TURNS = 4  # returns of the routing state, after which a network is put to the test
 NOISE = 100e-6  # seconds, at most: nothing takes exactly as long twice; the seed breaks ties
 WATCHED = 20_000  # routes in all Loc-RIBs; in a larger lab not all routers tell each change
 OFTEN = 12  # changes per route, after which a router is watched for divergence in any lab
@@ -79,6 +80,7 @@ class VirtualLab:
         self._recorder = None if store is None else Recorder(store, plan.routers)
         self._terse = store is None or store.level < Level.UPDATES
         self._recurrence = Recurrence(turns)
+        self._trial: Trial | None = None
         originated = sum(len(router.originate) for router in plan.routers)
         if originated * len(plan.routers) <= WATCHED:
             for made in self.network.speakers.values():
@@ -118,14 +120,31 @@ class VirtualLab:
         while True:
             for _ in range(STRIDE):
                 if network.quiet:
+                    self._calm()
                     return Verdict(CONVERGED, self._last_change(), network.now)
-                if recurrence.cycle is not None:
-                    return self._diverges(recurrence.cycle)
+                if recurrence.cycle is not None and (cycle := self._proved()):
+                    return self._diverges(cycle)
                 if network.next > limit:
                     network.run(limit)
                     return self._timed_out()
                 step()
             self._keep_up()
+
+    def _calm(self) -> None:
+        """Begin anew to look for cycles."""
+        self._trial = None
+        self.network.slots = None
+        self._recurrence.disturb()
+
+    def _proved(self) -> Cycle | None:
+        """Put a network that goes in a circle to the test; give the cycle if it goes on."""
+        if self._trial is None and self._recurrence.cycle is not None:
+            self._trial = Trial(self._recurrence.cycle)
+            self.network.slots = self._trial.slots(self.network.rng)
+        cycle = None if self._trial is None else self._trial.verdict
+        if cycle is not None:
+            self.network.slots = None
+        return cycle
 
     def _diverges(self, cycle: Cycle) -> Verdict:
         reasons = tuple(self.network.unsettled())
@@ -181,25 +200,25 @@ class VirtualLab:
 
     def _act(self, router: str, given: Input) -> None:
         self._alive(router)
-        self._recurrence.disturb()
+        self._calm()
         self.network.feed(router, given)
 
     async def link_down(self, a: str, b: str) -> None:
         """Cut the link of two routers: both see it at once, and it stays down."""
         self._session(a, b)
-        self._recurrence.disturb()
+        self._calm()
         self.network.link_down(a, b)
 
     async def link_up(self, a: str, b: str) -> None:
         """Mend a link that was cut; its session comes back."""
         self._session(a, b)
-        self._recurrence.disturb()
+        self._calm()
         self.network.link_up(a, b)
 
     def kill(self, router: str) -> None:
         """Kill a router as a crash would; no death of the lab. ProcessError if it is dead."""
         self._alive(router)
-        self._recurrence.disturb()
+        self._calm()
         self.network.kill(router)
         if self._recorder is not None:
             self._recorder.router_died(router, "killed", self.network.now)
@@ -308,4 +327,8 @@ class VirtualLab:
     def _changed(self, router: str, fact: BestChanged) -> None:
         at, prefix, peer, as_path = fact
         sent = self.network.updates
-        self._recurrence.change(at, router, format_prefix(prefix), peer, as_path, sent)
+        text = format_prefix(prefix)
+        if self._trial is None:
+            self._recurrence.change(at, router, text, peer, as_path, sent)
+        else:
+            self._trial.change(router, text)

@@ -17,9 +17,10 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from bgplab.config import RouterConfig
+from bgplab.engines.virtual.agenda import Agenda, What
 from bgplab.engines.virtual.trace import Trace
-from bgplab.engines.virtual.wires import NEVER, End, Node, is_update, messages
-from bgplab.engines.virtual.work import Work
+from bgplab.engines.virtual.trial import Slots
+from bgplab.engines.virtual.wires import NEVER, End, Node, draw, is_update, messages
 from bgplab.facts import Fact, StateChanged
 from bgplab.session.effects import Close, Dial, Effect, Send
 from bgplab.session.events import State
@@ -43,7 +44,7 @@ ESTABLISHED = State.ESTABLISHED
 DONE = b""  # on the heap: a router is done with an UPDATE
 
 
-class Network:
+class Network(Agenda):
     """Routers, the connections between them, and a clock of its own (`now`, seconds).
 
     `rng` makes the random numbers of a seed: a router's own, and with `seed` those of the
@@ -61,8 +62,8 @@ class Network:
         noise: float = 0.0,
         speaker: Callable[[RouterConfig, random.Random], Speaker] = Speaker,
     ) -> None:
-        self.now = 0.0
-        self.events = 0  # that happened: inputs and deadlines
+        super().__init__()
+        self.slots: Slots | None = None  # those in which routers listen; None: always
         self.updates = 0  # UPDATEs that were put on their way
         self.up = 0  # ends of sessions that are Established
         self.lost = 0  # ends of sessions that were Established and are not any more
@@ -70,19 +71,16 @@ class Network:
         self.speakers: dict[str, Speaker] = {}
         self.tell: Callable[[str, Fact], None] = lambda router, fact: None
         self._nodes: dict[str, Node] = {}
-        self._rng = rng(seed)
-        self._random = self._rng.random
+        self.rng = rng(seed)
+        self._random = self.rng.random
         self._noise = noise
         self._broken: set[frozenset[str]] = set()  # links that are down, and known to be
-        self._heap: list[tuple[float, int, Any, Input | bytes | None]] = []
-        self._serial = count(1)
         self._accepts = count(1)
         self._epochs = count(1)
         self._under_way = 0  # arrivals that could lead to an UPDATE
         self._touched: dict[Node, None] = {}  # all routers that may not be quiet
         self._absent: dict[tuple[str, str], None] = {}  # session ends that are to come up
         self._trace = Trace()
-        self._work = Work(self._busy_for, self._arrive, self._rng)
         self._carry: dict[type, Callable[[Node, Any], None]] = {
             Send: self._send,
             Dial: self._dial,
@@ -155,21 +153,7 @@ class Network:
 
     # Time
 
-    def run(self, until: float, events: int | None = None) -> None:
-        """Let time pass up to and including a time, or until so many events have happened."""
-        heap, happen = self._heap, self._happen
-        most = NEVER if events is None else self.events + events
-        while heap and heap[0][0] <= until:
-            happen(*heappop(heap))
-            if self.events >= most:
-                return
-        self.now = max(self.now, until)
-
-    def step(self) -> None:
-        """Let what comes first happen."""
-        self._happen(*heappop(self._heap))
-
-    def _happen(self, due: float, serial: int, where: Any, what: Input | bytes | None) -> None:
+    def _happen(self, due: float, serial: int, where: Any, what: What) -> None:
         """Let one entry of the heap happen, unless it is a stale deadline."""
         if what is None:
             if where.serial == serial:
@@ -178,7 +162,7 @@ class Network:
             return
         self.now = due
         if what is DONE:
-            self._work.finish(where)
+            self._finish(where)
             return
         if what != KEEPALIVE_MESSAGE:
             self._under_way -= 1
@@ -187,7 +171,7 @@ class Network:
         if where.node.processing is None:
             self._arrive(where, what)
         else:
-            self._work.add(where, what)
+            self._await(where, what)
 
     def _caught_up(self, end: End, due: float, octets: bytes) -> bytes:
         """Add octets that have caught up with those before: a stream keeps no boundaries."""
@@ -203,18 +187,13 @@ class Network:
         return octets
 
     @property
-    def next(self) -> float:
-        """The time of what happens next; infinity for nothing."""
-        return self._heap[0][0] if self._heap else NEVER
-
-    @property
     def quiet(self) -> bool:
         """Tell whether nothing that is under way can lead to an UPDATE, and all is up.
 
         All expected sessions are Established, all routers quiet; no message is under way but
         KEEPALIVEs.
         """
-        if self._under_way or self._work.waiting or self._absent:
+        if self._under_way or self._absent:
             return False
         for node in list(self._touched):
             if not node.speaker.quiet:
@@ -233,8 +212,8 @@ class Network:
             f"session {name}-{peer}: {self.speakers[name].sessions[peer].state.label} at {name}"
             for name, peer in sorted(self._absent)
         ]
-        if under_way := self._under_way + self._work.waiting:
-            reasons.append(f"under way: {under_way} message(s)")
+        if self._under_way:
+            reasons.append(f"under way: {self._under_way} message(s)")
         return reasons
 
     @property
@@ -305,9 +284,39 @@ class Network:
             node.serial = serial = next(self._serial)
             heappush(self._heap, (max(due, self.now), serial, node, None))
 
-    def _busy_for(self, seconds: float, node: Node) -> None:
-        """Let a router be done with an UPDATE after so many seconds."""
-        heappush(self._heap, (self.now + seconds, next(self._serial), node, DONE))
+    # Work that takes time
+
+    def _await(self, end: End, what: Input | bytes) -> None:
+        """Let an arrival wait for its turn, message by message, where UPDATEs take time."""
+        node = end.node
+        parts = messages(what) if type(what) is bytes else (what,)
+        for part in parts:
+            node.waiting.append((end, part))
+            self._under_way += 1
+        if not node.busy:
+            self._work(node)
+
+    def _work(self, node: Node) -> None:
+        """Take what waits, up to an UPDATE: that one will have been processed in a while."""
+        waiting = node.waiting
+        while waiting:
+            end, what = waiting[0]
+            if end.open and type(what) is bytes and is_update(what):
+                node.busy = True
+                due = self.now + draw(node.processing or (0.0, 0.0), self.rng)
+                heappush(self._heap, (due, next(self._serial), node, DONE))
+                return
+            waiting.popleft()
+            self._under_way -= 1
+            self._arrive(end, what)
+
+    def _finish(self, node: Node) -> None:
+        """Let the UPDATE arrive that a router has worked on."""
+        node.busy = False
+        end, what = node.waiting.popleft()
+        self._under_way -= 1
+        self._arrive(end, what)
+        self._work(node)
 
     # Effects
 
@@ -331,6 +340,8 @@ class Network:
         far = end.far
         if far is not None and not (self.cut and end.link in self.cut):
             due = self.now + end.delay + end.jitter * self._random()
+            if self.slots is not None:
+                due = self.slots.arrival(far, due)
             due = max(due, far.last)
             far.last = due
             if octets != KEEPALIVE_MESSAGE:
@@ -351,11 +362,9 @@ class Network:
             return
         far = End(other, -next(self._accepts), node.name, self._noise)
         near.far, far.far = far, near
-        epoch, rng = next(self._epochs), self._rng
+        epoch, rng = next(self._epochs), self.rng
         address = node.speaker.config.address
-        self._queue(
-            far, TcpAccepted(far.connection, address, epoch), near.draw_delay(self._rng)
-        )
+        self._queue(far, TcpAccepted(far.connection, address, epoch), near.draw_delay(rng))
         self._queue(near, TcpUp(effect.connection, epoch), far.draw_delay(rng))
 
     def _queue(self, end: End, given: Input, delay: float) -> None:
@@ -374,7 +383,7 @@ class Network:
         far = end.far
         end.forget()
         if far is not None and far.open:
-            self._queue(far, TcpClosed(far.connection), end.draw_delay(self._rng))
+            self._queue(far, TcpClosed(far.connection), end.draw_delay(self.rng))
 
     def _state_changed(self, node: Node, fact: StateChanged) -> None:
         """Keep account of which session ends are up."""

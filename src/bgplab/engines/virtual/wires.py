@@ -87,8 +87,10 @@ class End:
         self.congested = False
         self.last = 0.0  # when the latest arrival here is due
         self.delay = max(towards.delay, LOOPBACK)  # of octets that leave here
-        self.jitter = towards.delay_jitter + (0.0 if towards.delay else noise)
-        self.noise = towards.delay_jitter + noise  # as jitter, for news of the connection
+        self.jitter = towards.delay_jitter
+        if not towards.delay:  # one that the file states is kept to
+            self.jitter += noise
+        self.noise = noise
         self.sent_at = -1.0  # when octets last left, from the first KEEPALIVE on
         self.keepalives = 0  # sent, after the first
         self.least, self.greatest = NEVER, 0.0  # seconds of silence before one of them
@@ -96,7 +98,7 @@ class End:
 
     def draw_delay(self, rng: random.Random) -> float:
         """Draw how long news of the connection is under way from here, in seconds."""
-        return self.delay + self.noise * rng.random()
+        return self.delay + (self.jitter + self.noise) * rng.random()
 
     def forget(self) -> None:
         """Drop this end; what the other one sends from here on is lost."""
