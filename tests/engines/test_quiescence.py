@@ -109,6 +109,29 @@ def test_an_act_that_changes_nothing_settles_with_its_answer():
     assert detector.settled
 
 
+def test_acts_that_overlap_are_all_waited_for():
+    detector = pair()
+    detector.disturb("a")
+    detector.disturb("a")
+    detector.disturbed("a", 1)  # it changed nothing; the other one is still on its way
+    assert not detector.settled
+    detector.disturbed("a", 4)
+    assert not detector.settled
+    detector.report("a", report(4))
+    assert detector.settled
+
+
+def test_an_act_that_is_refused_does_not_undo_the_one_before_it():
+    detector = pair()
+    detector.disturb("a")
+    detector.disturb("a")
+    detector.disturbed("a", 4)
+    detector.disturbed("a", 0)
+    assert not detector.settled
+    detector.report("a", report(4))
+    assert detector.settled
+
+
 def test_an_answer_without_an_act_changes_nothing():
     detector = pair()
     detector.disturbed("a", 99)

@@ -51,7 +51,8 @@ class Detector:
 
     def __init__(self, routers: Iterable[str], sessions: Iterable[tuple[str, str]]) -> None:
         self._alive: dict[str, None] = dict.fromkeys(routers)
-        self._active: dict[str, float] = dict.fromkeys(self._alive, 0.0)
+        self._acts: dict[str, int] = {}  # how many are on their way to a router
+        self._active: dict[str, int] = dict.fromkeys(self._alive, 0)  # report it must reach
         self._activity: dict[str, int] = {}
         self._ends: dict[tuple[str, str], Counts] = {}
         self._sessions: dict[tuple[str, str], bool] = dict.fromkeys(sessions, True)
@@ -71,30 +72,36 @@ class Detector:
         for peer, state, epoch, sent, received in quiet.sessions:
             self._ends[router, peer] = Counts(state, epoch, sent, received)
             self._judge((router, peer) if (router, peer) in self._sessions else (peer, router))
-        if quiet.activity >= self._active.get(router, 0.0):
-            self._active.pop(router, None)
+        self._relax(router)
 
     def disturb(self, router: str) -> None:
         """Expect news of a router: an act is on its way to it."""
         if router in self._alive:
-            self._active[router] = float("inf")
+            self._acts[router] = self._acts.get(router, 0) + 1
+            self._active.setdefault(router, 0)
 
     def disturbed(self, router: str, activity: int) -> None:
-        """Note that the act was carried out; the report must not be older than `activity`.
+        """Note that an act was carried out; the report must not be older than `activity`.
 
-        It may have come already: an act that changes nothing calls for no further report.
+        It may have come already: an act that changes nothing calls for no further report. Acts
+        may overlap: each that was told of by `disturb` has to be carried out.
         """
-        if self._active.get(router) != float("inf"):
-            return
-        if self._activity.get(router, -1) >= activity:
-            del self._active[router]
-        else:
-            self._active[router] = activity
+        if self._acts.get(router):
+            self._acts[router] -= 1
+            self._active[router] = max(self._active[router], activity)
+            self._relax(router)
+
+    def _relax(self, router: str) -> None:
+        """Expect nothing more of a router, if all acts are carried out and reported."""
+        reported = self._activity.get(router, -1) >= self._active.get(router, 0)
+        if reported and not self._acts.get(router):
+            self._active.pop(router, None)
 
     def died(self, router: str) -> None:
         """Count a router out: its peers must lose their sessions to it."""
         self._alive.pop(router, None)
         self._active.pop(router, None)
+        self._acts.pop(router, None)
         for pair in self._of[router]:
             self._judge(pair)
 

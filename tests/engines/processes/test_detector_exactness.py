@@ -11,6 +11,7 @@ import sqlite3
 
 import networkx
 import pytest
+from twisted.internet.defer import Deferred, gatherResults
 
 from bgplab.config import Level
 
@@ -20,6 +21,8 @@ RUNS = 100
 QUICK_RUNS = 5
 LIMIT = 0.1  # seconds from the last UPDATE to the verdict
 PREFIX = "10.200.0.0/16"
+LABS = 4  # that live long
+ACTS = 30  # in each of them
 
 
 def random_graph(seed):
@@ -136,3 +139,77 @@ def cut_and_mend(play, seed):
         return moments, run.database
 
     return play(text, scenario, limit=60, level=Level.UPDATES)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_verdicts_about_resets_and_cuts_on_labs_that_live_long_are_exact(play):
+    """No UPDATE between a verdict and the next act, and no verdict comes late."""
+    margins = [
+        margin
+        for seed in range(3000, 3000 + LABS)
+        for margin in margins_of_silence(*meddle(play, seed))
+    ]
+    late = f"{len(margins)} verdicts, up to {max(margins):.4f} s after the last UPDATE"
+    print(late)
+    assert len(margins) == LABS * ACTS
+    assert max(margins) < LIMIT, late
+
+
+def meddle(play, seed):
+    """Act again and again, now and then twice at once; give (act, verdict) and the database."""
+    text = random_graph(seed).replace(
+        "topology:", "topology:\n  defaults: {timers: {idle-hold: 50ms, connect-retry: 300ms}}"
+    )
+
+    async def scenario(lab, run):
+        rng = random.Random(seed)
+        links = [(session.a, session.b) for session in run.plan.sessions]
+        down: list[tuple[str, str]] = []
+        moments = []
+        for number in range(ACTS):
+            sent = lab.now()
+            await gatherResults([act(lab, rng, links, down) for _ in range(1 + number % 2)])
+            verdict = await lab.until_converged(20)
+            assert verdict.name == "converged", verdict.reasons
+            moments.append((round(sent * 1e9), round(verdict.detected * 1e9)))
+            assert lab.progress().established == len(links) - len(down)
+        await run.report(verdict)
+        return moments, run.database
+
+    return play(text, scenario, limit=120, level=Level.UPDATES)
+
+
+def act(lab, rng, links, down):
+    """Begin one act at random; a link that was cut is mended before the third is."""
+    kind = rng.choice(["announce", "withdraw", "reset", "reset all", "link"])
+    router = f"r{rng.randrange(10)}"
+    if kind == "link" and len(down) == 2:
+        work = lab.link_up(*down.pop(0))
+    elif kind == "link":
+        down.append(rng.choice([link for link in links if link not in down]))
+        work = lab.link_down(*down[-1])
+    elif kind == "reset":
+        router, peer = rng.choice(links)
+        work = lab.reset(router, peer)
+    elif kind == "reset all":
+        work = lab.reset(router)
+    else:
+        work = getattr(lab, kind)(router, PREFIX)
+    return Deferred.fromCoroutine(work)
+
+
+def margins_of_silence(moments, database):
+    """Check that no UPDATE came after a verdict; give how long before it the last one came."""
+    connection = sqlite3.connect(database)
+    try:
+        found = []
+        ends = [sent for sent, _ in moments[1:]] + [2**63 - 1]
+        for (sent, detected), following in zip(moments, ends, strict=True):
+            early = connection.execute(AFTER_THE_VERDICT, (detected, following)).fetchone()[0]
+            assert early == 0, f"{early} UPDATEs between the verdict and the next act"
+            last = connection.execute(BEFORE_THE_LAST, (detected,)).fetchone()[0]
+            found.append((detected - max(last, sent)) / 1e9)
+        return found
+    finally:
+        connection.close()

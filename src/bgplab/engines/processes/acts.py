@@ -21,7 +21,7 @@ from bgplab.observe.runs import did_you_mean
 
 
 class Acts:
-    """Carries acts out. `disturbed` is called before each."""
+    """Carries acts out. `disturbed` is called before each, `carried_out` after it."""
 
     def __init__(
         self,
@@ -29,11 +29,13 @@ class Acts:
         sessions: Iterable[tuple[str, str]],
         detector: Detector,
         disturbed: Callable[[], None],
+        carried_out: Callable[[], None],
     ) -> None:
         self._routers = routers
         self._pairs = dict.fromkeys(sessions)  # the planned sessions, by their two ends
         self._detector = detector
         self._disturbed = disturbed
+        self._carried_out = carried_out
 
     async def announce(
         self,
@@ -114,6 +116,8 @@ class Acts:
             answer = await router.call(command, **values)
         finally:
             self._detector.disturbed(name, answer["activity"])
+            # The router's report may have come first: no other is due, and somebody may wait.
+            self._carried_out()
 
     def kill(self, router: str) -> None:
         """Kill a router as a crash would; no death of the lab. ProcessError if it is dead."""

@@ -84,6 +84,11 @@ class Convergence:
         if self._suspicion is not None:
             self._suspicion.disturb()
 
+    def carried_out(self) -> None:
+        """Take note that an act was carried out; all that it led to may have been reported."""
+        if self._detector.settled:
+            self.consider()
+
     # Those who wait.
 
     def until_disturbed(self) -> Deferred[float]:

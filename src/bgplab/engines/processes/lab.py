@@ -73,8 +73,9 @@ class ProcessLab(Acts):
         }
         sessions = list(sessions)
         detector = Detector(remote, sessions)
-        self._convergence = Convergence(reactor, self._clock, detector, remote, self.measures)
-        super().__init__(remote, sessions, detector, self._convergence.disturbed)
+        judge = Convergence(reactor, self._clock, detector, remote, self.measures)
+        self._convergence = judge
+        super().__init__(remote, sessions, detector, judge.disturbed, judge.carried_out)
         self._stopping = False
         self._submitting = LoopingCall(store.submit)
         self._submitting.clock = reactor

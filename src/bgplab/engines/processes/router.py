@@ -33,16 +33,16 @@ from bgplab.engines.processes.clock import LabClock
 from bgplab.engines.processes.net.shell import Shell
 from bgplab.engines.processes.parentage import die_with_parent, set_name
 from bgplab.engines.processes.usage import busy_seconds
+from bgplab.engines.reporter import Reporter
 from bgplab.errors import HostError
 from bgplab.facts import Fact
-from bgplab.observe.records import FRAME_LIMIT, Quiet, RecordWriter, SessionCount
+from bgplab.observe.records import FRAME_LIMIT, RecordWriter
 from bgplab.rib.decision import reason
 from bgplab.speaker import inputs
 from bgplab.wire.attributes import format_as_path
 from bgplab.wire.nlri import format_prefix
 
 RECORDS_EVERY = 0.05  # seconds that records may wait for company
-REPORT_GAP = 0.02  # seconds between two reports of turning passive
 
 
 class RouterChild(AMPChild):
@@ -65,10 +65,7 @@ class RouterChild(AMPChild):
         self._busy_before = 0.0  # what the start of the process cost
         self._records = RecordWriter(())
         self._flushing: IDelayedCall | None = None
-        self._reporting: IDelayedCall | None = None
-        self._reported = -1
-        self._reported_at = 0.0
-        self._counts: dict[str, SessionCount] = {}
+        self._reporter: Reporter | None = None
         self._dump: Iterator[tuple[bytes, bool]] = iter(())
 
     @property
@@ -93,6 +90,7 @@ class RouterChild(AMPChild):
             self._shell = Shell(
                 config, self._reactor, time.monotonic, self._record, self._stirred, self._inputs
             )
+            self._reporter = Reporter(self._shell.speaker)
         return {"pid": os.getpid()}
 
     commands.Configure.responder(configure)
@@ -226,37 +224,21 @@ class RouterChild(AMPChild):
 
     def _stirred(self) -> None:
         """See to a report, if the router has done something since the last and is quiet now."""
-        shell = self._shell
-        if shell is None or self._reporting is not None:
-            return
-        if shell.speaker.routing.activity == self._reported or not shell.speaker.quiet:
-            return
-        wait = self._reported_at + REPORT_GAP - time.monotonic()
-        if wait > 0:
-            self._reporting = self._reactor.callLater(wait, self._report)
-        else:
+        reporter = self._reporter
+        wait = None if reporter is None else reporter.stirred(time.monotonic())
+        if wait == 0:
             self._report()
+        elif wait is not None:
+            self._reactor.callLater(wait, self._report)
 
     def _report(self) -> None:
-        """Report that the router is passive, with the sessions whose counts have changed."""
-        self._reporting = None
-        speaker = self._router.speaker
-        if not speaker.quiet:
-            return  # it will be: _stirred comes again then
-        changed = []
-        for session in speaker.sessions.values():
-            count = SessionCount(
-                session.name, session.state, session.epoch, session.sent, session.received
-            )
-            if self._counts.get(session.name) != count:
-                self._counts[session.name] = count
-                changed.append(count)
-        routing = speaker.routing
-        self._reported = routing.activity
-        self._reported_at = time.monotonic()
-        at, last_change = self._clock.seconds(), routing.last_change or 0.0
-        self._records.add(Quiet(at, self._reported, last_change, tuple(changed)))
-        self._flush()
+        """Report that the router is passive, unless it is busy again."""
+        if self._reporter is None:
+            return
+        quiet = self._reporter.report(time.monotonic(), self._clock.seconds())
+        if quiet is not None:
+            self._records.add(quiet)
+            self._flush()
 
 
 class LogFile:
