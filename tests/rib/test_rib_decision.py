@@ -190,6 +190,12 @@ def test_select_explain_and_elimination_agree(paths, own):
     assert [item for item, _ in reasons] == paths
 
 
+@given(PATHS.filter(lambda paths: sum(not item.fault for item in paths) > 1))
+def test_the_reason_is_the_last_step_at_which_a_usable_path_lost(paths):
+    lost = {step for item, step in explain(paths) if not item.fault}
+    assert reason(paths) == [name for name, _ in STEPS if name in lost][-1]
+
+
 @given(PATHS.flatmap(lambda paths: st.tuples(st.just(paths), st.permutations(paths))))
 def test_the_order_of_arrival_does_not_matter(orders):
     """RFC 4271 section 9.1.2.2."""

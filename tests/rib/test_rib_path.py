@@ -143,7 +143,11 @@ def test_a_peer_with_two_octets_gets_as4_path():
 
 def test_a_block_is_encoded_once_per_kind_of_peer():
     item = path()
-    assert item.export(LOCAL, False, True) is item.export(LOCAL, False, True)
+    kinds = [(False, True), (False, False), (True, True)]
+    blocks = [item.export(LOCAL, *kind) for kind in kinds]
+    assert len(set(blocks)) == len(kinds)
+    for kind, block in zip(kinds, blocks, strict=True):
+        assert item.export(LOCAL, *kind) is block
 
 
 def test_the_next_hop_of_an_external_peer_costs_nothing_unless_the_plan_says_so():

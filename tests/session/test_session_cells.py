@@ -21,7 +21,7 @@ from bgplab.session.effects import Close, Dial, Send
 from bgplab.session.events import Event, State
 from bgplab.session.machine import Machine
 from bgplab.session.memory import LEFT, End, back_to_back
-from bgplab.session.negotiate import Negotiated
+from bgplab.session.negotiate import Negotiated, send_hold_time
 from bgplab.session.timers import STOPPED, TIMER_EVENTS
 from bgplab.wire.notification import Notification, decode_notification
 
@@ -92,7 +92,8 @@ def machine_in(end: End, state: State, event: Event, given: list[str]) -> Machin
     hold = 0 if "hold_zero" in given else int(HOLD)
     if state >= State.OPEN_SENT or {"delay_runs", "tcp_up"} & set(given):
         machine.attach(OURS, 9)
-    machine.negotiated = Negotiated(hold, hold / 3, four_octet=True, refresh=True)
+    send_hold = send_hold_time(session.config.timers.send_hold, hold)
+    machine.negotiated = Negotiated(hold, hold / 3, True, True, send_hold=send_hold)
     running = NATURAL.get(state, ("connect_retry",) if state else ())
     if "delay_runs" in given:
         running = ("delay_open",)

@@ -34,7 +34,7 @@ def open_of(side: Side, *capabilities: Capability, asn: int | None = None) -> Op
 def test_two_of_ours_agree_on_everything():
     session = make_end("right", RIGHT, "left", LEFT, random.Random(1)).session
     terms = agreed(our_open(session.config, session.local))
-    assert terms == Negotiated(90, 30.0, True, True, 0x0A000002)
+    assert terms == Negotiated(90, 30.0, True, True, 0x0A000002, 480.0)
 
 
 def test_a_peer_without_capabilities_gets_the_plain_protocol():

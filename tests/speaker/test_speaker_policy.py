@@ -290,6 +290,6 @@ topology:
     )
     assert first == second
     assert made.best("a") == {"10.0.0.0/16": (1, 1, 1)}
-    exports = made.speakers["hub"].routing.loc_rib.own[encode_prefix(PREFIX)]._exports
-    assert exports is not None
-    assert len(exports) == 1
+    own = made.speakers["hub"].routing.loc_rib.own[encode_prefix(PREFIX)]
+    assert own._export is not None
+    assert own._exports is None, "both peers are of one kind"

@@ -103,14 +103,29 @@ def explain(paths: Iterable[Path]) -> list[tuple[Path, str]]:
 
 def reason(paths: Iterable[Path]) -> str:
     """Say why the best path is the best: the step that removed its last usable rival."""
-    explained = explain(paths)
-    lost = {step for path, step in explained if step and not path.fault}
-    deciding = [name for name, _ in STEPS if name in lost]
-    if deciding:
-        return deciding[-1]
-    if len(explained) == 1:
+    everything = list(paths)
+    left = [path for path in everything if not path.fault]
+    if len(left) < 2:
+        return _alone(everything)
+    best, rival = sorted([path.rank for path in left])[:2]
+    if best != rival:  # what is ranked next is the last to go, where it first differs
+        differs = [one != other for one, other in zip(best, rival, strict=True)]
+        return RANK_STEPS[differs.index(True)][0]
+    left = [path for path in left if path.rank == best]
+    deciding = ""
+    for name, step in LATER_STEPS:
+        kept = step(left)
+        if len(kept) < len(left):
+            deciding = name
+        left = kept
+    return deciding
+
+
+def _alone(paths: Paths) -> str:
+    """Say why a path that is the only usable one of these had no rival."""
+    if len(paths) == 1:
         return "the only path"
-    if all(path.fault in ("", REJECTED) for path, _ in explained):
+    if all(path.fault in ("", REJECTED) for path in paths):
         return "the only path that import policy accepts"
     return "the only usable path"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from bgplab.wire.attributes import (
@@ -81,7 +82,9 @@ class Path:
 
     __slots__ = (
         "_attributes",
+        "_export",
         "_exports",
+        "_kind",
         "_plain",
         "block",
         "communities",
@@ -131,7 +134,9 @@ class Path:
         )
         self.tail = (source.internal, self.cost, source.identifier, source.address)
         self._plain = False  # the block may be passed on as octets
-        self._exports: dict[object, bytes | None] | None = None  # by kind of peer and policy
+        self._kind: Kind | None = None  # the kind of peer that `_export` is for
+        self._export: bytes | None = None
+        self._exports: dict[Kind, bytes | None] | None = None  # for further kinds
 
     @classmethod
     def plain(
@@ -159,10 +164,10 @@ class Path:
             path.fault = LOOPED
         else:
             path.fault = OWN_NEXT_HOP if next_hop == local.octets else ""
-        path.rank = (True, -DEFAULT_LOCAL_PREF, len(asns), origin)
-        path.tail = (False, path.cost, source.identifier, source.address)
+        path.rank = _plain_rank(len(asns), origin)
+        path.tail = _plain_tail(path.cost, source.identifier, source.address)
         path._plain = True  # noqa: SLF001
-        path._exports = None  # noqa: SLF001
+        path._kind = path._export = path._exports = None  # noqa: SLF001
         return path
 
     @property
@@ -243,15 +248,20 @@ class Path:
         None if the path may not go there. Made once per kind of peer and export policy, and
         kept. Source: RFC 4271 section 5.1.
         """
-        key = (internal, four_octet) if policy is None else (internal, four_octet, policy)
-        if self._exports is None:
-            self._exports = {}
-        elif key in self._exports:
-            return self._exports[key]
+        kind = _kind(internal, four_octet, policy)
+        if kind == self._kind:
+            return self._export
+        if self._exports is not None and kind in self._exports:
+            return self._exports[kind]
         block = None
         if self.may_go_to(internal):
             block = self._encode(local, internal, four_octet, policy)
-        self._exports[key] = block
+        if self._kind is None:
+            self._kind, self._export = kind, block
+        elif self._exports is None:
+            self._exports = {kind: block}
+        else:
+            self._exports[kind] = block
         return block
 
     def _encode(
@@ -334,7 +344,26 @@ class Path:
 # A policy gives the terms on which a path may come in or go out, from those it would have
 # without a policy; None: rejected. Peers that share a policy share what is made by it.
 Policy: TypeAlias = Callable[[Path, Terms], Terms | None]
+Kind: TypeAlias = tuple[bool, bool, Policy | None]  # internal, four-octet AS numbers, policy
 _UNCHANGED = (None, (), 0)  # the terms of a plain block, LOCAL_PREF apart
+
+
+# Tuples that are the same for many paths are made once: a network has millions of paths.
+
+
+@lru_cache(maxsize=4096)
+def _kind(internal: bool, four_octet: bool, policy: Policy | None) -> Kind:
+    return internal, four_octet, policy
+
+
+@lru_cache(maxsize=4096)
+def _plain_rank(length: int, origin: int) -> tuple[bool, int, int, int]:
+    return True, -DEFAULT_LOCAL_PREF, length, origin
+
+
+@lru_cache(maxsize=4096)
+def _plain_tail(cost: float, identifier: int, address: int) -> tuple[bool, float, int, int]:
+    return False, cost, identifier, address
 
 
 def _fault(path: Path, local: Local, cost: float | None) -> str:

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 # RFC 6608: the subcodes of an unexpected message, by state.
 UNEXPECTED_IN = {State.OPEN_SENT: 1, State.OPEN_CONFIRM: 2, State.ESTABLISHED: 3}
 
-LEAST_SEND_HOLD = 480.0  # RFC 9687 section 4.3, seconds
-
 
 # Resources
 
@@ -143,12 +141,9 @@ def restart_keepalive(machine: Machine, now: float) -> None:
 
 
 def restart_send_hold(machine: Machine, now: float) -> None:
-    """Restart SendHoldTimer; it is off where SendHoldTime or hold time is zero (RFC 9687)."""
-    hold = machine.negotiated.hold
-    base = machine.config.timers.send_hold
-    if base is None:
-        base = max(LEAST_SEND_HOLD, 2.0 * hold)
-    machine.timers.send_hold = now + base if base and hold else STOPPED
+    """Restart SendHoldTimer, unless it is off (RFC 9687)."""
+    base = machine.negotiated.send_hold
+    machine.timers.send_hold = now + base if base else STOPPED
 
 
 # Messages

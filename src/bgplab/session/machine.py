@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bgplab.errors import WireError
-from bgplab.facts import NotificationReceived, NotificationSent, OctetsSent
+from bgplab.facts import NotificationReceived, NotificationSent, OctetsSent, TimerFired
 from bgplab.session.actions import restart_send_hold
-from bgplab.session.damping import CEASE
+from bgplab.session.damping import CEASE, start_event
 from bgplab.session.effects import Close, Send
 from bgplab.session.events import Event, State
 from bgplab.session.negotiate import NOTHING, Negotiated, negotiate
 from bgplab.session.table import DISPATCH
-from bgplab.session.timers import STOPPED, Deadlines
+from bgplab.session.timers import STOPPED, TIMER_EVENTS, Deadlines
 from bgplab.wire.header import KEEPALIVE, NOTIFICATION, OPEN, ROUTE_REFRESH, UPDATE, Framer
 from bgplab.wire.keepalive import KEEPALIVE_MESSAGE
 from bgplab.wire.notification import (
@@ -90,7 +90,7 @@ class Machine:
         """
         state = self.state
         for guard, next_state, actions in DISPATCH[state][event]:
-            if not guard(self):
+            if guard is not None and not guard(self):
                 continue
             for action in actions:
                 action(self, now)
@@ -100,6 +100,21 @@ class Machine:
                 self.state = next_state
                 self.session.settle(self, state, event, now)
             return
+
+    def expire(self, deadline: float, name: str, now: float) -> None:
+        """Let the event of a timer happen that has expired.
+
+        Event 13 is one of damping. Without damping IdleHoldTimer is the pause before a plain
+        automatic start.
+        """
+        session = self.session
+        setattr(self.timers, name, STOPPED)
+        if session.tells_keepalives or name != "keepalive":
+            session.emit(TimerFired(now, session.name, name, now - deadline))
+        event = TIMER_EVENTS[name]
+        if name == "idle_hold" and not self.config.flags.damp_peer_oscillations:
+            event = start_event(self.config, manual=False)
+        self.fire(event, now)
 
     def attach(self, connection: int, epoch: int) -> None:
         """Take a TCP connection that has come up; its stream starts anew."""
@@ -125,7 +140,8 @@ class Machine:
             session.emit(OctetsSent(now, session.name, octets))
         if not self.unsent:
             self.unsent = True
-            self._restart_send_hold(now)
+            if self.timers.send_hold < STOPPED:
+                restart_send_hold(self, now)
 
     def notify(self, notification: Notification, now: float) -> None:
         """Send a NOTIFICATION, if there is a connection to send it on."""
@@ -138,10 +154,6 @@ class Machine:
     def drained(self, now: float) -> None:
         """Learn that TCP has taken all octets: "sent" in the sense of RFC 9687."""
         self.unsent = False
-        self._restart_send_hold(now)
-
-    def _restart_send_hold(self, now: float) -> None:
-        """Restart SendHoldTimer where it runs."""
         if self.timers.send_hold < STOPPED:
             restart_send_hold(self, now)
 

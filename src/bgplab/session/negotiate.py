@@ -16,16 +16,19 @@ from bgplab.wire.capabilities import (
 )
 from bgplab.wire.open import AS_TRANS, VERSION, Open
 
+LEAST_SEND_HOLD = 480.0  # RFC 9687 section 4.3, seconds
+
 
 @dataclass(frozen=True, slots=True)
 class Negotiated:
-    """The terms of a session, in seconds; hold 0 switches hold and keepalive timer off."""
+    """The terms of a session, in seconds; 0 switches a timer off."""
 
     hold: int = 0
     keepalive: float = 0.0
     four_octet: bool = False
     refresh: bool = False
     identifier: int = 0  # the peer's BGP Identifier
+    send_hold: float = 0.0
 
 
 NOTHING = Negotiated()
@@ -66,6 +69,7 @@ def negotiate(config: PeerConfig, local: RouterConfig, theirs: Open) -> Negotiat
         four_octet=wide is not None,
         refresh=supports_refresh(theirs.capabilities),
         identifier=theirs.identifier,
+        send_hold=send_hold_time(config.timers.send_hold, hold),
     )
 
 
@@ -88,3 +92,13 @@ def keepalive_interval(configured: float | None, hold: int) -> float:
     if not hold:
         return 0.0
     return hold / 3 if configured is None else configured
+
+
+def send_hold_time(configured: float | None, hold: int) -> float:
+    """Return the seconds that TCP may take none of what we send; 0 means any time.
+
+    Source: RFC 9687 section 4.3.
+    """
+    if not hold:
+        return 0.0
+    return max(LEAST_SEND_HOLD, 2.0 * hold) if configured is None else configured

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from bgplab.config import Level, PeerConfig, RouterConfig
-from bgplab.facts import OctetsReceived, StateChanged, TimerFired, UpdateReceived, UpdateSent
+from bgplab.facts import OctetsReceived, StateChanged, UpdateReceived, UpdateSent
 from bgplab.session.actions import restart_keepalive
 from bgplab.session.collision import Connection, Verdict, is_higher, resolve
 from bgplab.session.damping import CEASE, Damping, start_event
@@ -26,7 +26,7 @@ from bgplab.session.events import Event, State
 from bgplab.session.machine import Machine
 from bgplab.session.negotiate import Negotiated, identifier_of
 from bgplab.session.routes import Routes
-from bgplab.session.timers import STOPPED, TIMER_EVENTS, Jitter
+from bgplab.session.timers import STOPPED, Jitter
 from bgplab.wire.capabilities import IPV4, UNICAST
 from bgplab.wire.header import HEADER_LENGTH, UPDATE
 from bgplab.wire.notification import Notification, shutdown_message
@@ -46,6 +46,7 @@ class Session:
     `sent` and `received` count the routing messages (UPDATE, ROUTE-REFRESH) of the present
     epoch, the other counters those of the session's life. `next_deadline` (infinity if none)
     is never later than what is due next, and may be earlier: an early `tick` does nothing.
+    `tells_keepalives` is whether each expiry of KeepaliveTimer is a fact, as others are.
     """
 
     def __init__(
@@ -63,8 +64,9 @@ class Session:
         self.internal = config.asn == local.asn
         self.emit = emit
         self.damping = Damping(config)
-        self.jitter = Jitter(config.flags.jitter, rng)
+        self.jitter = Jitter(config.flags.jitter, rng).__call__  # called faster than a Jitter
         self.records_octets = local.level >= Level.OCTETS
+        self.tells_keepalives = True
         self.next_deadline = math.inf
         self.sent = self.received = 0
         self.updates_sent = self.updates_received = 0
@@ -213,36 +215,26 @@ class Session:
     def tick(self, now: float) -> None:
         """Fire all timers that are due, in the order of their deadlines, each at most once."""
         machine = self._primary
-        expiries = [(deadline, machine, name) for deadline, name in machine.timers.due(now)]
+        expired = machine.timers.due(now)
+        if self._second is None and len(expired) == 1:  # nearly always
+            machine.expire(*expired[0], now)
+            self._rearm()
+            return
+        expiries = [(due, machine, name) for due, name in expired]
         if self._second is not None:
             machine = self._second
             expiries += [(due, machine, name) for due, name in machine.timers.due(now)]
-        if len(expiries) > 1:
-            expiries.sort(key=lambda expiry: expiry[0])
+        expiries.sort(key=lambda expiry: expiry[0])
         for deadline, machine, name in expiries:
             if getattr(machine.timers, name) == deadline:
-                setattr(machine.timers, name, STOPPED)
-                self.emit(TimerFired(now, self.name, name, now - deadline))
-                self._expire(machine, name, now)
+                machine.expire(deadline, name, now)
         self._rearm()
-
-    def _expire(self, machine: Machine, name: str, now: float) -> None:
-        """Let the event of a timer happen.
-
-        Event 13 is one of damping. Without damping IdleHoldTimer is the pause before a plain
-        automatic start.
-        """
-        event = TIMER_EVENTS[name]
-        if name == "idle_hold" and not self.config.flags.damp_peer_oscillations:
-            event = start_event(self.config, manual=False)
-        machine.fire(event, now)
 
     def _rearm(self) -> None:
         """Bring `next_deadline` up to date; needed where a timer may expire sooner than it."""
-        deadline = self._primary.timers.earliest
+        self.next_deadline = self._primary.timers.earliest
         if self._second is not None:
-            deadline = min(deadline, self._second.timers.earliest)
-        self.next_deadline = deadline
+            self.next_deadline = min(self.next_deadline, self._second.timers.earliest)
 
     # Routing messages
 

@@ -231,7 +231,7 @@ for state in (CONNECT, ACTIVE, OPEN_SENT, OPEN_CONFIRM):
     row(state,    E29,          always,             state)
 # fmt: on
 
-Branch = tuple["Guard", State, tuple["Action", ...]]
+Branch = tuple["Guard | None", State, tuple["Action", ...]]  # None: it always holds
 
 
 def compile_table(rows: list[Row]) -> tuple[tuple[tuple[Branch, ...], ...], ...]:
@@ -242,12 +242,13 @@ def compile_table(rows: list[Row]) -> tuple[tuple[tuple[Branch, ...], ...], ...]
     cells: dict[tuple[State, Event], list[Branch]] = {}
     for line in rows:
         for event in line.events:
-            branch = (line.guard, line.next, line.actions)
+            guard = None if line.guard is always else line.guard
+            branch = (guard, line.next, line.actions)
             cells.setdefault((line.state, event), []).append(branch)
     for state in State:
         for event in Event:
             guards = [guard for guard, _, _ in cells.get((state, event), ())]
-            if always not in guards or guards.index(always) != len(guards) - 1:
+            if None not in guards or guards.index(None) != len(guards) - 1:
                 raise ValueError(f"{state.label}, {event.label}: one `always` ends the cell")
     return tuple(((), *(tuple(cells[state, event]) for event in Event)) for state in State)
 

@@ -61,8 +61,11 @@ class Deadlines:
 
     def due(self, now: float) -> list[tuple[float, str]]:
         """List (deadline, name) of the timers that have expired, by event number."""
-        if self.earliest > now:
-            return []
+        others = min(
+            self.hold, self.send_hold, self.connect_retry, self.delay_open, self.idle_hold
+        )
+        if self.keepalive <= now < others:  # by far the most frequent: nothing to look up
+            return [(self.keepalive, "keepalive")]
         return [(due, name) for name in TIMER_EVENTS if (due := getattr(self, name)) <= now]
 
 
@@ -73,14 +76,14 @@ class Jitter:
     once for all, "off" never.
     """
 
-    __slots__ = ("_factor", "_rng")
+    __slots__ = ("_factor", "_random")
 
     def __init__(self, mode: str, rng: Random) -> None:
-        self._rng = rng if mode == "per-set" else None
+        self._random = rng.random if mode == "per-set" else None
         self._factor = rng.uniform(LEAST_JITTER, 1.0) if mode == "per-session" else 1.0
 
     def __call__(self, base: float) -> float:
         """Return how long a timer of `base` seconds is to run this time."""
-        if self._rng is None:
+        if self._random is None:
             return base * self._factor
-        return base * (LEAST_JITTER + (1.0 - LEAST_JITTER) * self._rng.random())
+        return base * (LEAST_JITTER + (1.0 - LEAST_JITTER) * self._random())

@@ -122,7 +122,10 @@ class Routing:
     @property
     def next_deadline(self) -> float:
         """Seconds on the caller's clock at which `tick` is due; infinity for never."""
-        return min(self._decide_at, self._send_at, self._own_at)
+        due = self._decide_at
+        if self._send_at < due:  # noqa: PLR1730 -- min() takes thrice as long
+            due = self._send_at
+        return due if due < self._own_at else self._own_at  # noqa: FURB136
 
     def tick(self, now: float) -> None:
         """Apply own changes, decide and send, whatever of these is due."""

@@ -62,17 +62,19 @@ class Speaker:
     def handle(self, given: inputs.Input, now: float) -> list[Effect]:
         """Take one input and give what must be done about it, in order."""
         self._handlers[type(given)](given, now)
-        return self._take()
+        return self._take() if self._effects else []
 
     def tick(self, now: float) -> list[Effect]:
         """Do whatever is due by now; nothing, if nothing is."""
         if self._sessions_due <= now:
             due = math.inf
             for session in self.sessions.values():
-                if session.next_deadline <= now:
+                deadline = session.next_deadline
+                if deadline <= now:
                     session.tick(now)
-                if session.next_deadline < due:  # noqa: PLR1730 -- min() takes thrice as long
-                    due = session.next_deadline
+                    deadline = session.next_deadline
+                if deadline < due:  # noqa: PLR1730 -- min() takes thrice as long
+                    due = deadline
             self._sessions_due = due
         if self.routing.next_deadline <= now:
             self.routing.tick(now)
@@ -85,8 +87,10 @@ class Speaker:
         Never later than what is due; it may be earlier, since a timer that was set anew moves
         away, and `tick` does nothing then.
         """
-        due = min(self.routing.next_deadline, self._sessions_due)
-        return None if due == math.inf else due
+        due = self.routing.next_deadline
+        if self._sessions_due < due:  # noqa: PLR1730 -- as above
+            due = self._sessions_due
+        return due if due < math.inf else None
 
     @property
     def quiet(self) -> bool:
@@ -95,7 +99,8 @@ class Speaker:
 
     def _heed(self, session: Session) -> None:
         """Take note that a session may have something due sooner than all others."""
-        self._sessions_due = min(self._sessions_due, session.next_deadline)
+        if session.next_deadline < self._sessions_due:  # noqa: PLR1730 -- as above
+            self._sessions_due = session.next_deadline
 
     def session_of(self, connection: int) -> Session | None:
         """Give the session that a connection belongs to, if it is still known."""
@@ -179,8 +184,7 @@ class Speaker:
     def _drained(self, given: inputs.Drained, now: float) -> None:
         session = self._by_connection.get(given.connection)
         if session is not None:
-            session.drained(given.connection, now)
-            self._heed(session)
+            session.drained(given.connection, now)  # nothing is due sooner for it
             self.routing.drained(session, now)
 
     def _originate(self, given: inputs.Originate, now: float) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import accumulate
 
 from bgplab.errors import UpdateError
@@ -25,6 +26,7 @@ def is_end_of_rib(body: bytes) -> bool:
     return body == _EMPTY_BODY
 
 
+@lru_cache(maxsize=256)  # in virtual time, all peers of a router get it one after the other
 def split_update(body: bytes) -> tuple[bytes, bytes, bytes]:
     """Cut an UPDATE into withdrawn routes, path attributes and NLRI.
 

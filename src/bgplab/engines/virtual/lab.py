@@ -19,7 +19,7 @@ from bgplab.engines.virtual.network import Network
 from bgplab.engines.virtual.trial import Trial
 from bgplab.engines.virtual.wires import NEVER
 from bgplab.errors import ProcessError, UsageError
-from bgplab.facts import BestChanged, Fact, TimerFired
+from bgplab.facts import BestChanged, Fact
 from bgplab.observe.histogram import LatenessHistogram
 from bgplab.observe.recorder import Recorder, SessionState
 from bgplab.observe.runs import did_you_mean
@@ -81,6 +81,10 @@ class VirtualLab:
         self._terse = store is None or store.level < Level.UPDATES
         self._recurrence = Recurrence(turns)
         self._trial: Trial | None = None
+        if self._terse:  # a day has millions of them, all in time; `keepalives` sums them up
+            for made in self.network.speakers.values():
+                for session in made.sessions.values():
+                    session.tells_keepalives = False
         originated = sum(len(router.originate) for router in plan.routers)
         if originated * len(plan.routers) <= WATCHED:
             for made in self.network.speakers.values():
@@ -319,8 +323,6 @@ class VirtualLab:
             self._changed(router, fact)  # type: ignore[arg-type]  # as just seen
             if self._terse:
                 return
-        elif kind is TimerFired and self._terse and fact.timer == "keepalive":  # type: ignore[union-attr]
-            return  # a day has millions of them, all in time; `keepalives` sums them up
         if self._recorder is not None:
             self._recorder.record(router, fact)
 
