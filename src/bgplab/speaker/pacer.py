@@ -13,7 +13,7 @@ nothing: it only lets later news replace earlier news.
 
 from __future__ import annotations
 
-COST = 25e-6  # seconds of a processor to send and receive one route in a crowd, measured
+COST = 18e-6  # seconds of a processor to send and receive one route in a crowd, measured
 MOST = 160  # changes that count: more do not make `auto` wait longer
 START = 1.0  # seconds that a router waits at least for its sessions when it starts
 
