@@ -327,8 +327,7 @@ def ci(_arguments: list[str]) -> int:
         ("lint", lambda: lint([])),
         ("types", lambda: types([])),
         ("scripts", lambda: scripts([])),
-        ("gallery", lambda: gallery([])),
-        ("slow and interop tests", lambda: test(["-m", "slow or interop"])),
+        ("slow and interop tests", lambda: test(["-m", "(slow or interop) and not scale"])),
         ("test", lambda: run(sys.executable, "dev.py", "test")),
     ]
     summary = []
