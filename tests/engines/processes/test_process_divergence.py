@@ -109,20 +109,17 @@ def rows(run, table):
 
 @pytest.mark.slow
 @pytest.mark.timeout(200)
-@pytest.mark.parametrize("mrai", ["0s", "1s"])
-def test_the_bad_gadget_diverges_and_its_cycle_is_told(verdict_of, mrai):
-    verdict, report, run = verdict_of(gadget(5, BAD_LINKS, f"{{mrai: {mrai}}}"), BadChild)
+def test_the_bad_gadget_diverges_and_its_cycle_is_told(verdict_of):
+    """With an MRAI it is one of the experiments, under real policy."""
+    verdict, report, run = verdict_of(gadget(5, BAD_LINKS, "{mrai: 0s}"), BadChild)
     cycle = verdict.cycle
-    print(f"{verdict.detected - verdict.at:.2f} s, {cycle}")
     assert verdict.name == report.verdict == "diverges"
     assert report.exit_code == 1
     assert {change.prefix for change in cycle.changes} == {PREFIX}
     assert {change.router for change in cycle.changes} == {"r1", "r2", "r3", "r4"}
     assert cycle.turns == TURNS
-    assert cycle.period > (1 if mrai == "1s" else 0)
+    assert cycle.period > 0
     assert cycle.updates > len(cycle.changes)
-    if mrai == "1s":  # at most one announcement per session end and 0.75 MRAI
-        assert cycle.updates <= 2 * 14 * cycle.period / 0.75
     assert report.to_dict()["cycle"]["turns"] == cycle.turns
     assert rows(run, "route_change") == 0  # told for the verdict, not for the store
 
