@@ -41,11 +41,11 @@ def prepare_file(file: str, options: Options) -> tuple[Topology, Run]:
     warm = warm_up(options)
     try:
         topology = read_topology(file)
+        return topology, prepare(topology, topology.source, options, warm)
     except BaseException:
         if warm is not None:
             warm.dismiss()
         raise
-    return topology, prepare(topology, topology.source, options, warm)
 
 
 def output_options(command: Callable[..., None]) -> Callable[..., None]:
