@@ -65,9 +65,9 @@ class Warm:
 
     def dismiss(self) -> None:
         """End it at once; it has forked nothing yet."""
-        self.channel.close()
         self.process.kill()
         self.process.wait()
+        self.channel.close()
 
 
 def main(descriptor: int) -> None:
@@ -147,7 +147,10 @@ class ForkServer:
 
     def _request(self) -> bool:
         """Take one request; False when the controller is gone."""
-        data, descriptors, _, _ = socket.recv_fds(self._channel, PACKET, 1)
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self._channel, PACKET, 1)
+        except ConnectionResetError:
+            return False  # gone with something from us unread
         if not data:
             return False
         wanted = json.loads(data)
