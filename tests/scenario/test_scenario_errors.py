@@ -5,8 +5,8 @@ import pytest
 from bgplab.engines.verdict import DIVERGES, TIMEOUT, Change, Cycle, Verdict
 from bgplab.errors import ProcessError, StoreError
 from bgplab.scenario.runner import run
+from bgplab.topology.assertions import ExpectRoute
 from bgplab.topology.steps import (
-    ExpectRoute,
     SessionReset,
     Step,
     WaitConverged,

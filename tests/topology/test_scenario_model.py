@@ -10,7 +10,7 @@ import pytest
 
 import bgplab
 from bgplab.errors import TopologyError
-from bgplab.topology import steps
+from bgplab.topology import assertions, steps
 from bgplab.topology.document import Document
 from bgplab.topology.load import loads
 from bgplab.topology.schema import schema
@@ -41,7 +41,7 @@ def problems_of(text):
     return [problem.message for problem in caught.value.problems]
 
 
-ROUTE = steps.ExpectRoute(("r2",), "10.1.0.0/16")
+ROUTE = assertions.ExpectRoute(("r2",), "10.1.0.0/16")
 FORMS = [
     ("wait: converged", steps.WaitConverged()),
     ("wait: diverges", steps.WaitDiverges()),
@@ -79,25 +79,25 @@ FORMS = [
             "expect: {route: {at: r4, prefix: 10.1.0.0/16, via: r2, as-path: [65001], "
             "next-hop: 10.255.0.1}}"
         ),
-        steps.ExpectRoute(("r4",), "10.1.0.0/16", "r2", (65001,), "10.255.0.1"),
+        assertions.ExpectRoute(("r4",), "10.1.0.0/16", "r2", (65001,), "10.255.0.1"),
     ),
     (
         "expect: {route: {at: r1, prefix: 10.1.0.0/16, via: r1, as-path: []}}",
-        steps.ExpectRoute(("r1",), "10.1.0.0/16", "r1", ()),
+        assertions.ExpectRoute(("r1",), "10.1.0.0/16", "r1", ()),
     ),
     (
         "expect: {no-route: {at: [r1, r4], prefix: 10.1.0.0/16}}",
-        steps.ExpectNoRoute(("r1", "r4"), "10.1.0.0/16"),
+        assertions.ExpectNoRoute(("r1", "r4"), "10.1.0.0/16"),
     ),
     (
         "expect: {convergence: {since: m, above: 10ms, below: 2s}}",
-        steps.ExpectConvergence("m", 2.0, 0.01),
+        assertions.ExpectConvergence("m", 2.0, 0.01),
     ),
     (
         "expect: {updates: {since: m, at-least: 4, at-most: 40}}",
-        steps.ExpectUpdates("m", 40, 4),
+        assertions.ExpectUpdates("m", 40, 4),
     ),
-    ("expect: {updates: {since: m, exactly: 0}}", steps.ExpectUpdates("m", exactly=0)),
+    ("expect: {updates: {since: m, exactly: 0}}", assertions.ExpectUpdates("m", exactly=0)),
 ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bgplab.engines.verdict import CONVERGED
 from bgplab.observe.store import RouteRow
 from bgplab.scenario.stage import Finding, Stage, seconds
-from bgplab.topology.steps import (
+from bgplab.topology.assertions import (
     Expectation,
     ExpectConvergence,
     ExpectNoRoute,

@@ -15,7 +15,8 @@ from bgplab.errors import ProcessError, UsageError
 from bgplab.scenario.expect import expect
 from bgplab.scenario.stage import Finding, Stage
 from bgplab.scenario.steps import act, mark, wait
-from bgplab.topology.steps import Expectation, Mark, Step, Wait
+from bgplab.topology.assertions import Expectation
+from bgplab.topology.steps import Mark, Step, Wait
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from bgplab.topology import steps
+from bgplab.topology import assertions, steps
 from bgplab.topology.check import Parts, suggest
 from bgplab.topology.document import Document, Path
 from bgplab.topology.expectations import (
@@ -216,7 +216,7 @@ class ScenarioResolver:
             where = (*path, i) if isinstance(given, list) else path
             yield self._made(where, self._expectation(where, item), ("expect",))
 
-    def _expectation(self, path: Path, model: object) -> steps.Expectation:
+    def _expectation(self, path: Path, model: object) -> assertions.Expectation:
         match model:
             case RouteExpectation(route=of):
                 return self._route((*path, "route"), of)
@@ -227,25 +227,25 @@ class ScenarioResolver:
                         f"no router announces {of.prefix} at any time, so nothing is shown"
                     )
                     self._report((*path, "prefix"), message + self._like(of.prefix))
-                return steps.ExpectNoRoute(self._at(path, of.at), of.prefix)
+                return assertions.ExpectNoRoute(self._at(path, of.at), of.prefix)
             case ConvergenceExpectation(convergence=of):
                 path = (*path, "convergence")
                 self._check_mark(path, of.since)
                 self._check_settled(path)
-                return steps.ExpectConvergence(of.since, of.below, of.above)
+                return assertions.ExpectConvergence(of.since, of.below, of.above)
             case UpdatesExpectation(updates=of):
                 self._check_mark((*path, "updates"), of.since)
-                return steps.ExpectUpdates(of.since, of.at_most, of.at_least, of.exactly)
+                return assertions.ExpectUpdates(of.since, of.at_most, of.at_least, of.exactly)
         raise TypeError(f"an expectation of an unknown kind: {model!r}")
 
-    def _route(self, path: Path, of: RouteOf) -> steps.ExpectRoute:
+    def _route(self, path: Path, of: RouteOf) -> assertions.ExpectRoute:
         at = self._at(path, of.at)
         if of.prefix not in self._announced and self._sure:
             message = f"no router announces {of.prefix} by then{self._like(of.prefix)}"
             self._report((*path, "prefix"), message)
         if of.via is not None:
             self._check_via((*path, "via"), of.via, at)
-        return steps.ExpectRoute(
+        return assertions.ExpectRoute(
             at,
             of.prefix,
             of.via,

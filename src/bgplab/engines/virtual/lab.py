@@ -6,7 +6,7 @@ Everything awaitable here completes without suspending: a coroutine over a lab c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from random import Random
 from typing import Any, TypeVar
 
@@ -81,6 +81,8 @@ class VirtualLab:
         self._terse = store is None or store.level < Level.UPDATES
         self._recurrence = Recurrence(turns)
         self._trial: Trial | None = None
+        self._listeners: list[Callable[[str, Fact], None]] = []
+        self._told = 0  # facts that listeners have heard
         if self._terse:  # a day has millions of them, all in time; `keepalives` sums them up
             for made in self.network.speakers.values():
                 for session in made.sessions.values():
@@ -165,6 +167,24 @@ class VirtualLab:
             network.run(until, STRIDE)
             self._keep_up()
         network.run(until)
+
+    async def until(self, holds: Callable[[], Awaitable[bool]], timeout: float) -> bool:
+        """Let time pass until `holds()` gives True, at most `timeout` seconds.
+
+        It is asked at once, and again after each event that came with facts.
+        """
+        network, limit = self.network, self.network.now + timeout
+        while not await holds():
+            told, steps = self._told, 0
+            while self._told == told:
+                if network.next > limit:
+                    network.run(limit)
+                    return await holds()
+                network.step()
+                steps += 1
+                if steps % STRIDE == 0:
+                    self._keep_up()
+        return True
 
     def _keep_up(self) -> None:
         """Watch routers that change their minds too often; let others have their turn."""
@@ -278,6 +298,10 @@ class VirtualLab:
                     greatest = max(greatest, end.greatest / base)
         return number, least, greatest
 
+    def sessions_up(self) -> bool:
+        """Tell whether every session that nothing keeps down is Established at both ends."""
+        return self.network.all_up
+
     def progress(self) -> Progress:
         """Tell how far the lab has come."""
         total, running = len(self._configs), len(self.network.speakers) * self.started
@@ -316,8 +340,24 @@ class VirtualLab:
 
     # Facts
 
+    def observe(self, listener: Callable[[str, Fact], None]) -> None:
+        """Let `listener(router, fact)` hear of all facts from now on, in their order."""
+        self._listeners.append(listener)
+
+    async def tell_changes(self) -> None:
+        """Let every router tell each change of a best route from now on."""
+        for speaker in self.network.speakers.values():
+            speaker.routing.tells_changes = True
+
+    async def caught_up(self) -> None:
+        """Return: facts are told when they come about."""
+
     def _tell(self, router: str, fact: Fact) -> None:
         """Watch for divergence, and record what the level asks for."""
+        if self._listeners:
+            self._told += 1
+            for listener in self._listeners:
+                listener(router, fact)
         kind = type(fact)
         if kind is BestChanged:
             self._changed(router, fact)  # type: ignore[arg-type]  # as just seen

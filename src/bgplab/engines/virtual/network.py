@@ -198,6 +198,11 @@ class Network(Agenda):
             del self._touched[node]
         return True
 
+    @property
+    def all_up(self) -> bool:
+        """Tell whether all sessions that are to come up are Established."""
+        return not self._absent
+
     def unsettled(self) -> list[str]:
         """Say what keeps the network from being quiet: one line each."""
         reasons = [
