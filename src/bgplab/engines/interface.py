@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bgplab.engines.verdict import Death, Verdict
+from bgplab.observe.candidates import Candidate
 from bgplab.observe.histogram import LatenessHistogram
 from bgplab.observe.store import RouteRow
 
@@ -94,6 +95,12 @@ class Lab(Protocol):
 
     async def routes(self, router: str) -> Sequence[RouteRow]:
         """Give the Loc-RIB of a router."""
+
+    async def candidates(self, router: str, prefix: str) -> Sequence[Candidate]:
+        """Give every path that a router holds to a prefix, and why it is not the best.
+
+        Raises ValueError for what is no prefix.
+        """
 
     async def measures(self) -> Measures:
         """Collect what the routers measured of themselves."""
