@@ -18,7 +18,7 @@ from bgplab.observe.records import (
 
 PEERS = ("r1", "r2", "Zürich")
 
-at = st.integers(0, 10**16).map(lambda nanoseconds: nanoseconds / 1e9)
+at = st.integers(0, 10**15).map(lambda nanoseconds: nanoseconds / 1e9)
 peer = st.sampled_from(PEERS)
 octet = st.integers(0, 255)
 u64 = st.integers(0, 2**64 - 1)

@@ -19,6 +19,7 @@ RECORDED_FROM = {
     "notifications": Level.TRANSITIONS,
     "timers": Level.TRANSITIONS,
     "route-changes": Level.TRANSITIONS,
+    "candidates": Level.UPDATES,
     "updates": Level.UPDATES,
     "octets": Level.OCTETS,
 }
@@ -34,6 +35,7 @@ Tables:
   notifications  NOTIFICATION messages sent and received
   timers         every timer that fired, and how late
   routes         what each router holds in the end, and why it is best
+  candidates     all paths that routers hold, and the step at which each lost (--record updates)
   route-changes  every change of a best route
   updates        UPDATE messages in hex (run with --record updates)
   octets         all that went through a session, in hex (run with --record octets)

@@ -13,6 +13,7 @@ from typing import Protocol
 from bgplab.config import Rule
 from bgplab.engines.verdict import Death, Verdict
 from bgplab.facts import Fact
+from bgplab.observe.candidates import Candidate
 from bgplab.observe.histogram import LatenessHistogram
 from bgplab.observe.store import RouteRow
 
@@ -182,6 +183,12 @@ class Lab(Protocol):
 
     def sessions_up(self) -> bool:
         """Tell whether every session that nothing keeps down is Established at both ends."""
+
+    async def candidates(self, router: str, prefix: str) -> Sequence[Candidate]:
+        """Give every path that a router holds to a prefix, and why it is not the best.
+
+        Raises ValueError for what is no prefix.
+        """
 
     async def measures(self) -> Measures:
         """Collect what the routers measured of themselves."""

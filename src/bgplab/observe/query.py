@@ -39,6 +39,10 @@ TABLES: dict[str, tuple[tuple[str, ...], str]] = {
     "notifications": (("at", "router", "peer", "direction", "code", "subcode", "text"), "at"),
     "timers": (("at", "router", "peer", "timer", "late"), "at"),
     "routes": (("router", "prefix", "as_path", "next_hop", "from_peer", "reason"), ""),
+    "candidates": (
+        ("router", "prefix", "from_peer", "as_path", "local_pref", "med", "best", "lost"),
+        "",
+    ),
     "route_changes": (("at", "router", "prefix", "from_peer", "as_path"), "at"),
     "updates": (("at", "router", "peer", "direction", "octets"), "at"),
     "octets": (("at", "router", "peer", "direction", "octets"), "at"),
@@ -152,8 +156,13 @@ def _check(connection: sqlite3.Connection, path: str | PathLike[str]) -> None:
             f"{path}: written by a newer bgplab (format {version}, this one reads"
             f" {schema.FORMAT})"
         )
+    if not version:
+        raise StoreError(f"{path}: not a complete run (format 0)")
     if version < schema.FORMAT:
-        raise StoreError(f"{path}: not a complete run (format {version})")
+        raise StoreError(
+            f"{path}: written by an older bgplab (format {version}, this one reads"
+            f" {schema.FORMAT}): run the topology again, or read it with that version"
+        )
 
 
 def _column(table: str, columns: tuple[str, ...], key: str) -> str:

@@ -9,7 +9,7 @@ the plural that reads as text, with times in seconds since the start of the run.
 from __future__ import annotations
 
 APPLICATION_ID = int.from_bytes(b"bgpl")
-FORMAT = 1  # `user_version`; a reader refuses other numbers
+FORMAT = 2  # `user_version`; a reader refuses other numbers
 DEAD = -1  # the state of every session of a router that died
 
 TABLES = """
@@ -69,6 +69,15 @@ CREATE TABLE route (
     reason TEXT NOT NULL,
     PRIMARY KEY (router, prefix)
 ) WITHOUT ROWID;
+CREATE TABLE candidate ( -- from level updates on: every path that a router holds in the end
+    router INTEGER NOT NULL, prefix TEXT NOT NULL, peer INTEGER, -- NULL: own
+    as_path TEXT NOT NULL, next_hop TEXT NOT NULL, origin TEXT NOT NULL,
+    local_pref INTEGER NOT NULL, med INTEGER, communities TEXT NOT NULL,
+    best INTEGER NOT NULL,
+    lost TEXT NOT NULL, -- the step of the decision at which it lost, "" for the best
+    reason TEXT NOT NULL
+);
+CREATE INDEX candidates_of ON candidate (router, prefix);
 CREATE TABLE failure (
     at INTEGER NOT NULL, router INTEGER NOT NULL, peer INTEGER, text TEXT NOT NULL
 );
@@ -114,6 +123,10 @@ CREATE VIEW octets AS
 CREATE VIEW routes AS
     SELECT r.name AS router, t.prefix, t.as_path, t.next_hop,
         ifnull(p.name, 'own') AS from_peer, t.reason FROM route t {_EITHER};
+CREATE VIEW candidates AS
+    SELECT r.name AS router, t.prefix, ifnull(p.name, 'own') AS from_peer, t.as_path,
+        t.next_hop, t.origin, t.local_pref, t.med, t.communities, t.best, t.lost, t.reason
+    FROM candidate t {_EITHER};
 CREATE VIEW errors AS
     SELECT {_AT}, ifnull(p.name, '') AS peer, t.text FROM failure t {_EITHER};
 CREATE VIEW malformed AS
@@ -134,10 +147,12 @@ ADD_ROUTE_CHANGE = _insert("route_change", 5)
 ADD_MESSAGE = _insert("message", 5)
 ADD_STREAM = _insert("stream", 5)
 ADD_ROUTE = _insert("route", 6).replace("INSERT", "INSERT OR REPLACE")
+ADD_CANDIDATE = _insert("candidate", 12)
 ADD_FAILURE = _insert("failure", 4)
 ADD_MALFORMED = _insert("malformed_update", 5)
 
 DROP_ROUTES = "DELETE FROM route WHERE router = ?"
+DROP_CANDIDATES = "DELETE FROM candidate WHERE router = ?"
 SET_SESSION = (
     "UPDATE session SET state = ?, since_ns = ?, established = ? WHERE router = ? AND peer = ?"
 )

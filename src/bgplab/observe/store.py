@@ -29,6 +29,7 @@ from bgplab import __version__
 from bgplab.config import Level, RouterConfig
 from bgplab.errors import StoreError
 from bgplab.observe import schema
+from bgplab.observe.candidates import Candidate
 from bgplab.session.events import Event, State
 
 BATCH = 1_000  # rows
@@ -195,6 +196,24 @@ class Store:
         self.submit()
         self._put(
             {schema.DROP_ROUTES: [(number,)], schema.ADD_ROUTE: rows}, len(rows) * ROW_COST
+        )
+
+    def put_candidates(self, router: str, paths: Iterable[Candidate]) -> None:
+        """Replace what is recorded of all paths that a router holds."""
+        ids = self.ids
+        number = ids[router]
+        rows: list[Row] = [
+            (
+                *(number, path.prefix, ids[path.peer] if path.peer else None, path.as_path),
+                *(path.next_hop, path.origin, path.local_pref, path.med),
+                *(" ".join(path.communities), path.best, path.lost, path.reason),
+            )
+            for path in paths
+        ]
+        self.submit()
+        self._put(
+            {schema.DROP_CANDIDATES: [(number,)], schema.ADD_CANDIDATE: rows},
+            2 * len(rows) * ROW_COST,
         )
 
     def finish(self, verdict: str, exit_code: int, report: Mapping[str, object]) -> None:

@@ -32,11 +32,13 @@ from bgplab.engines.quiescence import Detector
 from bgplab.engines.verdict import Death, Verdict
 from bgplab.errors import LabError, ProcessError
 from bgplab.facts import BestChanged, StateChanged
+from bgplab.observe.candidates import Candidate, from_lines
 from bgplab.observe.histogram import LatenessHistogram
 from bgplab.observe.recorder import Recorder, SessionState
 from bgplab.observe.records import Quiet, decode
 from bgplab.observe.store import RouteRow, Store
 from bgplab.session.events import State
+from bgplab.wire.nlri import encode_prefix
 
 WINDOW = 24  # routers that are being started at one time
 PATIENCE = 10.0  # seconds that a router may take to answer a question
@@ -219,19 +221,35 @@ class ProcessLab(Acts):
 
     async def routes(self, router: str) -> list[RouteRow]:
         """Give the Loc-RIB of a router."""
+        text = await self._ask(router, commands.Routes)
+        return [RouteRow(*json.loads(line)) for line in text.splitlines()]
+
+    async def candidates(self, router: str, prefix: str) -> list[Candidate]:
+        """Give every path that a router holds to a prefix. Raises ValueError for no prefix."""
+        encode_prefix(prefix)
+        return from_lines(await self._ask(router, commands.Candidates, prefix=prefix))
+
+    async def _ask(self, router: str, command: type[Any], **values: Any) -> str:
+        """Ask a router for what comes in parts, and join them."""
         text, last, number = bytearray(), False, 0
         while not last:
-            answer = await self._router(router).call(commands.Routes, number=number)
+            answer = await self._router(router).call(command, number=number, **values)
             text += answer["part"]
             last = answer["last"]
             number += 1
-        return [RouteRow(*json.loads(line)) for line in text.decode().splitlines()]
+        return text.decode()
 
     async def store_routes(self) -> None:
-        """Enter the Loc-RIB of every router that answers into the store."""
+        """Enter the Loc-RIB of every router that answers into the store.
+
+        From level updates on also all paths that it was chosen from.
+        """
 
         async def one(name: str) -> None:
             self._store.put_routes(name, await self.routes(name))
+            if self._store.level >= Level.UPDATES:
+                text = await self._ask(name, commands.Candidates, prefix="")
+                self._store.put_candidates(name, from_lines(text))
 
         await self._from_all(lambda name: Deferred.fromCoroutine(one(name)))
 

@@ -20,6 +20,7 @@ from bgplab.engines.virtual.trial import Trial
 from bgplab.engines.virtual.wires import NEVER
 from bgplab.errors import ProcessError, UsageError
 from bgplab.facts import BestChanged, Fact
+from bgplab.observe.candidates import Candidate, all_candidates, candidates
 from bgplab.observe.histogram import LatenessHistogram
 from bgplab.observe.recorder import Recorder, SessionState
 from bgplab.observe.runs import did_you_mean
@@ -28,7 +29,7 @@ from bgplab.session.events import State
 from bgplab.speaker.inputs import Input, Originate, Reset, Withdraw
 from bgplab.speaker.speaker import Speaker
 from bgplab.topology.plan import Plan
-from bgplab.wire.nlri import format_prefix
+from bgplab.wire.nlri import encode_prefix, format_prefix
 
 TURNS = 4  # returns of the routing state, after which a network is put to the test
 NOISE = 100e-6  # seconds, at most: nothing takes exactly as long twice; the seed breaks ties
@@ -269,6 +270,11 @@ class VirtualLab:
         self._alive(router)
         return list(route_rows(self.network.speakers[router].routing.loc_rib))
 
+    async def candidates(self, router: str, prefix: str) -> Sequence[Candidate]:
+        """Give every path that a router holds to a prefix. Raises ValueError for no prefix."""
+        self._alive(router)
+        return candidates(self.network.speakers[router].routing.loc_rib, encode_prefix(prefix))
+
     async def measures(self) -> Measures:
         """Collect what the routers measured of themselves; nothing is ever late."""
         speakers = self.network.speakers.values()
@@ -331,10 +337,16 @@ class VirtualLab:
         return {} if self._recorder is None else self._recorder.sessions
 
     def store_routes(self) -> None:
-        """Enter the Loc-RIB of every router into the store."""
+        """Enter the Loc-RIB of every router into the store.
+
+        From level updates on also all paths that it was chosen from.
+        """
         if self._store is not None:
             for name, speaker in self.network.speakers.items():
-                self._store.put_routes(name, route_rows(speaker.routing.loc_rib))
+                loc_rib = speaker.routing.loc_rib
+                self._store.put_routes(name, route_rows(loc_rib))
+                if not self._terse:
+                    self._store.put_candidates(name, all_candidates(loc_rib))
                 if self._store.backlog > BACKLOG:
                     self._store.flush()  # the disk need not hurry, but nor may rows pile up
 
