@@ -457,7 +457,7 @@ class IgnoresStates(Detector):
     def _agrees(self, pair):
         here, there = self._end(pair), self._end(pair[::-1])
         counts = (here.sent, here.received) == (there.received, there.sent)
-        return counts if self._sessions[pair] else super()._agrees(pair)
+        return super()._agrees(pair) if self.between(*pair) else counts
 
 
 class IgnoresActs(Detector):
@@ -477,7 +477,7 @@ class ForgetsActsThatOverlap(Detector):
 
 
 class ExpectsLinksThatAreCut(Detector):
-    def expect(self, session, up):
+    def obstruct(self, a, b, what):
         pass
 
 

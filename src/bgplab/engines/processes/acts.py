@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from bgplab.config import RouterConfig
+from bgplab.engines.obstacles import CUT
 from bgplab.engines.processes import commands
 from bgplab.engines.processes.remote import RemoteRouter
 from bgplab.engines.quiescence import Detector
@@ -76,7 +77,7 @@ class Acts:
 
     async def _link(self, a: str, b: str, *, up: bool) -> None:
         ends = self._ends(a, b)
-        self._detector.expect(self._session(a, b), up)
+        (self._detector.clear if up else self._detector.obstruct)(a, b, CUT)
         for router in ends:
             peer = b if router.config.name == a else a
             await self._carry_out(router, commands.Link, peer=peer, up=up)
