@@ -192,9 +192,7 @@ def test_the_peer_of_a_paused_router_must_lose_its_session_and_the_router_is_not
     assert detector.alive == ["a", "b"]
     assert detector.awake == ["a"]
     assert detector.wave() == {"a": 1}
-    assert detector.unsettled() == [
-        "session a-b: still Established at a although b is paused"
-    ]
+    assert detector.unsettled() == ["session a-b: still Established at a although b is paused"]
     detector.report("a", report(2, ("b", State.OPEN_SENT, 0, 0, 0)))
     assert detector.settled
     assert detector.confirmed({"a": 2})
@@ -249,7 +247,7 @@ def test_silence_that_no_hold_timer_finds_out_is_named():
         detector.report("b", report(1, ("a", State.IDLE, 0, 0, 0)))
         silence(detector)
         assert detector.unsettled() == [
-            f"session a-b: still Established at a although {what}, and no hold timer runs"
+            f"session a-b: still Established at a although {what}, and its hold time is 0"
         ]
         detector.died("b")
         assert "although b is dead" in detector.unsettled()[0]

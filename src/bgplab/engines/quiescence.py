@@ -185,6 +185,10 @@ class Detector:
         """The routers that are not known to be dead, in order."""
         return list(self._alive)
 
+    def asleep(self, router: str) -> bool:
+        """Tell whether a router is paused."""
+        return router in self._paused
+
     @property
     def awake(self) -> list[str]:
         """The routers that are alive and not paused, in order."""
@@ -248,14 +252,13 @@ class Detector:
     def _why(self, pair: Ends) -> str:
         a, b = pair
         here, there = self._end(pair), self._end((b, a))
-        dead = [end for end in pair if end not in self._alive]
         between = self._obstacles.between(a, b)
-        obstacles = [*(f"{end} is dead" for end in dead), *between]
-        if obstacles:
+        dead = [f"{end} is dead" for end in pair if end not in self._alive]
+        if obstacles := [*dead, *between]:
             at = " and ".join(self._believing(pair))
             silent = {BLACKHOLE, paused(a), paused(b)} & set(between)
-            endless = ", and no hold timer runs" if silent and pair in self._untimed else ""
-            return f"still Established at {at} although {' and '.join(obstacles)}{endless}"
+            endless = ", and its hold time is 0" if silent and pair in self._untimed else ""
+            return f"still Established at {at} although {', '.join(obstacles)}{endless}"
         if here.state != ESTABLISHED or there.state != ESTABLISHED:
             return f"{a} in {State(here.state).label}, {b} in {State(there.state).label}"
         if here.epoch != there.epoch:

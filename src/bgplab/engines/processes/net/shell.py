@@ -127,10 +127,15 @@ class Shell:
         """Give the Speaker an input and do what it asks for."""
         self._run(lambda: self.speaker.handle(given, self._clock()), given)
 
-    def act(self, given: Input) -> None:
-        """As `feed`, but let an exception through: it is the caller's input that is wrong."""
-        self._perform(self.speaker.handle(given, self._clock()))
+    def act(self, given: Input) -> list[Effect]:
+        """As `feed`, but let an exception through: it is the caller's input that is wrong.
+
+        Gives what the Speaker asked for.
+        """
+        effects = self.speaker.handle(given, self._clock())
+        self._perform(effects)
         self._rearm()
+        return effects
 
     def keep_time(self, clock: Callable[[], float], scale: float) -> None:
         """Go by another clock, each of whose seconds takes `scale` seconds of the reactor.
