@@ -100,3 +100,17 @@ def test_a_line_may_be_written_to_by_what_it_delivers():
     link.line.write(b"a")
     link.clock.pump([0.05, 0.05])
     assert link.octets == b"ab"
+
+
+def test_another_delay_holds_for_what_is_written_from_then_on_and_order_is_kept():
+    link = Link(0.5)
+    link.line.write(b"a")
+    link.line.change(0.1, 0.0)
+    link.line.write(b"b")
+    busy = [link.line.busy]
+    link.clock.pump([0.4, 0.1])
+    assert link.arrived == [(0.5, b"a"), (0.5, b"b")]
+    assert [*busy, link.line.busy] == [True, False]
+    link.line.write(b"c")
+    link.clock.advance(0.1)
+    assert link.arrived[-1] == (pytest.approx(0.6), b"c")

@@ -19,7 +19,7 @@ from bgplab.facts import CallbackFailed, StateChanged
 from bgplab.observe.replay import Recording, replay
 from bgplab.session.effects import Close, Dial
 from bgplab.session.events import Event, State
-from bgplab.speaker.inputs import Octets, Originate, Reset, Start, TcpFailed
+from bgplab.speaker.inputs import Octets, Originate, Reset, Start, TcpFailed, Withdraw
 
 R1, R2, R3 = "127.1.0.1", "127.1.0.2", "127.1.0.3"
 TIMERS = Timers(hold=9, connect_retry=1.0, idle_hold=1.0)
@@ -623,3 +623,142 @@ def test_a_shell_that_keeps_another_time_runs_its_timers_in_it():
     assert gaps == pytest.approx([3.0] * len(gaps), abs=0.15)
     assert len(gaps) >= 5
     assert network.shells["r1"].lateness.maximum <= 0.011  # of the reactor: one of its steps
+
+
+# Links that swallow octets, and are healed.
+
+
+def darken(network, a, b):
+    network.shells[a].darken(b)
+    network.shells[b].darken(a)
+
+
+def heal(network, a, b):
+    network.shells[a].heal(b)
+    network.shells[b].heal(a)
+
+
+def told(network, router, since):
+    """List (peer, new state, event) of the changes that a router told of after a time."""
+    return [
+        (fact.peer, State(fact.new), Event(fact.event))
+        for fact in network.changes(router)
+        if fact.at > since
+    ]
+
+
+def test_hold_timers_find_a_dark_link_and_the_session_comes_back_when_it_is_healed(line):
+    began = line.reactor.seconds()
+    darken(line, "r2", "r3")
+    line.run(5.5)
+    assert told(line, "r2", began) == told(line, "r3", began) == []
+    line.run(4.5)  # 9 s after the last octet, which is no older than 3 s
+    for router, peer in (("r2", "r3"), ("r3", "r2")):
+        lost = told(line, router, began)[0]
+        assert lost == (peer, State.IDLE, Event.HOLD_TIMER_EXPIRES)
+    assert line.prefixes("r1") == line.prefixes("r2") == 2
+    line.run(20)  # attempts to connect get no answer
+    assert {state for _, state, _ in told(line, "r2", began)} == {State.IDLE, State.CONNECT}
+    heal(line, "r2", "r3")
+    line.run(3)
+    assert line.state("r2", "r3") is line.state("r3", "r2") is State.ESTABLISHED
+    assert [line.prefixes(name) for name in ("r1", "r2", "r3")] == [3, 3, 3]
+    assert len(line.pipes) == 4
+    for shell in line.shells.values():
+        assert shell._unanswered == {}
+        assert len(shell._connections) == len(shell.config.peers)
+
+
+def test_a_link_healed_in_time_has_lost_nothing_and_its_session_lasts(line):
+    began = line.reactor.seconds()
+    darken(line, "r2", "r3")
+    line.shells["r3"].feed(Originate(("10.33.0.0/16",)))
+    line.shells["r1"].feed(Originate(("10.11.0.0/16",)))
+    line.run(4)
+    assert (line.prefixes("r2"), line.prefixes("r3")) == (4, 4)
+    heal(line, "r2", "r3")
+    line.run(1)
+    assert [line.prefixes(name) for name in ("r1", "r2", "r3")] == [5, 5, 5]
+    line.run(20)
+    assert told(line, "r2", began) == told(line, "r3", began) == []
+    assert all(shell.speaker.quiet for shell in line.shells.values())
+
+
+def test_routes_for_a_dark_link_are_held_back_and_replaced(line):
+    """What waits behind it is bounded, however often a route changes: the peer is congested."""
+    shell = line.shells["r2"]
+    darken(line, "r2", "r3")
+    for _ in range(50):
+        shell.feed(Originate(("10.22.0.0/16",)))
+        line.run(0.05, step=0.05)
+        shell.feed(Withdraw(("10.22.0.0/16",)))
+        line.run(0.05, step=0.05)
+    kept = [carrier for carrier in shell._connections.values() if carrier.far == R3]
+    assert sum(map(len, kept[0]._kept)) < 500
+
+
+def test_a_peer_that_dies_behind_a_dark_link_is_not_missed_before_its_hold_time(line):
+    began = line.reactor.seconds()
+    line.shells["r2"].darken("r3")
+    for carrier in line.shells["r3"]._connections.values():
+        carrier.abort()
+    line.run(2)
+    assert told(line, "r3", began)[0][1] is State.IDLE
+    assert told(line, "r2", began) == []
+    line.shells["r2"].heal("r3")
+    assert told(line, "r2", began)[0] == ("r3", State.IDLE, Event.TCP_CONNECTION_FAILS)
+
+
+def test_an_attempt_that_waits_for_an_answer_is_made_when_the_link_is_healed():
+    network = Network(config("r1", R1, R2))
+    shell = network.shells["r1"]
+    shell.darken("r2")
+    shell.dial()
+    network.run(0.5)
+    assert network.reactor.connectors == []
+    assert network.state("r1", "r2") is State.CONNECT
+    shell.heal("r2")
+    assert len(network.reactor.connectors) == 1
+
+
+def test_an_attempt_in_the_dark_is_given_up_by_connect_retry_and_fails_if_the_link_is_cut():
+    network = Network(config("r1", R1, R2))
+    shell = network.shells["r1"]
+    shell.darken("r2")
+    shell.dial()
+    network.run(10)
+    assert list(shell._unanswered.values()) == ["r2"]  # the latest, however many there were
+    shell.cut("r2")
+    assert network.changes("r1")[-1].event == Event.TCP_CONNECTION_FAILS
+    assert shell._unanswered == {}
+
+
+def test_the_failure_of_an_attempt_does_not_come_back_through_a_dark_link():
+    network = Network(config("r1", R1, R2))
+    shell = network.shells["r1"]
+    shell.dial()
+    shell.darken("r2")
+    network.reactor.connectors[0].fail(ConnectError())
+    assert network.state("r1", "r2") is State.CONNECT
+    shell.heal("r2")
+    assert len(network.reactor.connectors) == 2
+
+
+def test_a_link_may_become_slow_while_sessions_last(line):
+    shell = line.shells["r2"]
+    shell.slow("r3", 0.5, 0.0)
+    shell.feed(Originate(("10.22.0.0/16",)))
+    line.run(0.4)
+    assert (line.prefixes("r1"), line.prefixes("r3")) == (4, 3)
+    line.run(0.2)
+    assert line.prefixes("r3") == 4
+    shell.feed(Reset(("r3",)))
+    line.run(5)
+    assert line.state("r3", "r2") is State.ESTABLISHED
+    lines = [carrier.delay for carrier in shell._connections.values() if carrier.far == R3]
+    assert None not in lines  # later connections take as long
+    shell.slow("r3", 0.0, 0.0)
+    shell.feed(Reset(("r3",)))
+    line.run(5)
+    lines = [carrier.delay for carrier in shell._connections.values() if carrier.far == R3]
+    assert lines == [None]

@@ -44,15 +44,22 @@ class Listen(amp.Command):
 class Dial(amp.Command):
     """Controller to router: start all sessions."""
 
-    response = []
+    response = [(b"activity", amp.Integer())]
+
+
+class NoConnection(Exception):
+    """There is no TCP connection to the peer that octets are to be sent to."""
 
 
 class Act(amp.Command):
-    """Controller to router: an input of the speaker, as JSON ["Originate", {...}]."""
+    """Controller to router: an input of the speaker as JSON (bgplab.observe.inputs), in parts.
 
-    arguments = [(b"act", amp.String())]
+    As with every act, the facts that it leads to at once come before the answer.
+    """
+
+    arguments = [(b"part", amp.String()), (b"last", amp.Boolean())]
     response = [(b"activity", amp.Integer())]
-    errors = {ValueError: b"VALUE", KeyError: b"KEY"}
+    errors = {ValueError: b"VALUE", KeyError: b"KEY", NoConnection: b"CONNECTION"}
 
 
 class Scale(amp.Command):
@@ -63,9 +70,22 @@ class Scale(amp.Command):
 
 
 class Link(amp.Command):
-    """Controller to router: cut the link to a peer, or mend it."""
+    """Controller to router: "cut" the link to a peer or "mend" it, "darken" it or "heal" it."""
 
-    arguments = [(b"peer", amp.Unicode()), (b"up", amp.Boolean())]
+    arguments = [(b"peer", amp.Unicode()), (b"change", amp.Unicode())]
+    response = [(b"activity", amp.Integer())]
+
+
+class Delay(amp.Command):
+    """Controller to router: the delay and jitter of the link to a peer, in seconds."""
+
+    arguments = [(b"peer", amp.Unicode()), (b"delay", amp.Float()), (b"jitter", amp.Float())]
+    response = [(b"activity", amp.Integer())]
+
+
+class Flush(amp.Command):
+    """Controller to router: send the records that wait; answered behind them."""
+
     response = [(b"activity", amp.Integer())]
 
 

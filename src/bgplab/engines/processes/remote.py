@@ -26,9 +26,12 @@ LOG_TAIL = 2000  # characters of a dead router's log that are shown
 class ControllerAMP(AMP):
     """The controller's end of one router's control socket."""
 
-    def __init__(self, received: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, received: Callable[[bytes], None], lost: Callable[[], None] | None = None
+    ) -> None:
         super().__init__()
         self._received = received
+        self._lost = lost
 
     def records(self, frame: bytes) -> dict[str, Any]:
         """Take one frame of records."""
@@ -36,6 +39,12 @@ class ControllerAMP(AMP):
         return {}
 
     commands.Records.responder(records)
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        """Say that nothing more will come."""
+        super().connectionLost(reason)
+        if self._lost is not None:
+            self._lost()
 
 
 class RemoteRouter:
@@ -50,6 +59,8 @@ class RemoteRouter:
         self.ready = False
         self.alive = False
         self.on_purpose = False  # somebody asked for its end
+        self.lives = 0  # how often it was started
+        self.gone: Deferred[Any] = succeed(None)  # fires when nothing is left of it
 
     def call(self, command: type[Any], **values: Any) -> Deferred[dict[str, Any]]:
         """Send an AMP command. Raises ProcessError if the router is not alive."""
@@ -65,7 +76,7 @@ class RemoteRouter:
         """
         if not self.alive:
             return succeed(None)
-        answer: Deferred[dict[str, Any] | None] = self.call(command, **values).addErrback(_gone)
+        answer: Deferred[dict[str, Any] | None] = self.call(command, **values).addErrback(gone)
         return answer
 
     async def configure(self) -> dict[str, Any] | None:
@@ -74,7 +85,8 @@ class RemoteRouter:
             # Imported here: the fork server imports this module, and time matters to it.
             from bgplab.observe.runs import inputs_folder
 
-            path = inputs_folder(self.log.parent) / f"{self.config.name}.jsonl"
+            life = f"~{self.lives}" if self.lives > 1 else ""  # each is a speaker of its own
+            path = inputs_folder(self.log.parent) / f"{self.config.name}{life}.jsonl"
             await self.tell(commands.RecordInputs, path=str(path))
         answer: dict[str, Any] | None = None
         for part, last in commands.parts(self.config.to_json().encode()):
@@ -88,6 +100,6 @@ class RemoteRouter:
         return self.log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL:]
 
 
-def _gone(failure: Failure) -> None:
+def gone(failure: Failure) -> None:
     """Take the ways in which a control connection ends with its process."""
     failure.trap(ConnectionDone, ConnectionLost, ProcessDone, ProcessTerminated)

@@ -37,9 +37,10 @@ from bgplab.engines.reporter import Reporter
 from bgplab.errors import HostError
 from bgplab.facts import Fact
 from bgplab.observe.candidates import all_candidates, candidates, to_lines
+from bgplab.observe.inputs import decode
 from bgplab.observe.records import FRAME_LIMIT, RecordWriter
 from bgplab.rib.decision import reason
-from bgplab.speaker import inputs
+from bgplab.speaker.inputs import Inject
 from bgplab.wire.attributes import format_as_path
 from bgplab.wire.nlri import encode_prefix, format_prefix
 
@@ -87,6 +88,7 @@ class RouterChild(AMPChild):
         self._received += part
         if last:
             config = RouterConfig.from_json(self._received.decode())
+            self._received = bytearray()
             self._records = RecordWriter([peer.name for peer in config.peers])
             self._shell = Shell(
                 config, self._reactor, time.monotonic, self._record, self._stirred, self._inputs
@@ -118,35 +120,56 @@ class RouterChild(AMPChild):
         """Start all sessions."""
         self._busy_before = busy_seconds()
         self._router.dial()
-        self._stirred()
-        return {}
+        return self._done()
 
     commands.Dial.responder(dial)
 
-    def act(self, act: bytes) -> dict[str, Any]:
-        """Give the speaker an input on the controller's behalf."""
-        kind, fields = json.loads(act)
-        values = {
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in fields.items()
-        }
-        self._router.act(getattr(inputs, kind)(**values))
-        self._stirred()
-        return {"activity": self._router.speaker.routing.activity}
+    def act(self, part: bytes, last: bool) -> dict[str, Any]:
+        """Give the speaker an input on the controller's behalf, once it is whole."""
+        self._received += part
+        if not last:
+            return {"activity": 0}
+        text, self._received = self._received.decode(), bytearray()
+        given = decode(json.loads(text))
+        effects = self._router.act(given)
+        if isinstance(given, Inject) and not effects:
+            raise commands.NoConnection(given.peer)
+        return self._done()
 
     commands.Act.responder(act)
 
-    def link(self, peer: str, up: bool) -> dict[str, Any]:
-        """Cut the link to a peer, or mend it."""
+    def link(self, peer: str, change: str) -> dict[str, Any]:
+        """Cut the link to a peer or mend it, let it swallow octets or carry them again."""
         shell = self._router
-        if up:
-            shell.mend(peer)
-        else:
-            shell.cut(peer)
-        self._stirred()
-        return {"activity": shell.speaker.routing.activity}
+        changes = {
+            "cut": shell.cut,
+            "mend": shell.mend,
+            "darken": shell.darken,
+            "heal": shell.heal,
+        }
+        changes[change](peer)
+        return self._done()
 
     commands.Link.responder(link)
+
+    def delay(self, peer: str, delay: float, jitter: float) -> dict[str, Any]:
+        """Let octets spend another time on the link to a peer."""
+        self._router.slow(peer, delay, jitter)
+        return self._done()
+
+    commands.Delay.responder(delay)
+
+    def flush(self) -> dict[str, Any]:
+        """Send the records that wait."""
+        return self._done()
+
+    commands.Flush.responder(flush)
+
+    def _done(self) -> dict[str, Any]:
+        """Answer that an act was carried out; what it led to at once goes first."""
+        self._stirred()
+        self._flush()
+        return {"activity": self._router.speaker.routing.activity}
 
     def tell(self, changes: bool) -> dict[str, Any]:
         """Tell of every change of a best route, or only where the recording asks for it."""

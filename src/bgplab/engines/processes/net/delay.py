@@ -50,6 +50,15 @@ class DelayLine:
         if self._call is None:
             self._arm()
 
+    def change(self, delay: float, jitter: float) -> None:
+        """Let octets spend another time on the link from now on, behind those on it."""
+        self._delay, self._jitter = delay, jitter
+
+    @property
+    def busy(self) -> bool:
+        """Tell whether anything is on the link."""
+        return bool(self._waiting)
+
     def flush(self) -> None:
         """Deliver what is on the link at once: the connection is about to be closed."""
         self._cancel()

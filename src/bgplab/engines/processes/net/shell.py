@@ -70,10 +70,16 @@ class Shell:
         self._timing = LabTiming(reactor, 1.0)
         self._rng = random.Random(config.seed + 1)  # of the links, apart from the speaker's
         self._peers = {peer.name: peer for peer in config.peers}
-        self._by_address = {peer.address: peer for peer in config.peers}
         self._cut: dict[str, None] = {}  # addresses of peers that no link leads to
+        self._dark: dict[str, None] = {}  # those whose link swallows octets
+        self._delays = {
+            peer.address: (peer.delay, peer.delay_jitter)
+            for peer in config.peers
+            if peer.delay or peer.delay_jitter
+        }
         self._connections: dict[int, PeerConnection] = {}
         self._dialling: dict[int, IConnector] = {}
+        self._unanswered: dict[int, str] = {}  # attempts to dial over a link in the dark
         self._accepted = 0
         self._port: Any = None  # of type twisted.internet.tcp.Port
         self._call: IDelayedCall | None = None
@@ -121,10 +127,15 @@ class Shell:
         """Give the Speaker an input and do what it asks for."""
         self._run(lambda: self.speaker.handle(given, self._clock()), given)
 
-    def act(self, given: Input) -> None:
-        """As `feed`, but let an exception through: it is the caller's input that is wrong."""
-        self._perform(self.speaker.handle(given, self._clock()))
+    def act(self, given: Input) -> list[Effect]:
+        """As `feed`, but let an exception through: it is the caller's input that is wrong.
+
+        Gives what the Speaker asked for.
+        """
+        effects = self.speaker.handle(given, self._clock())
+        self._perform(effects)
         self._rearm()
+        return effects
 
     def keep_time(self, clock: Callable[[], float], scale: float) -> None:
         """Go by another clock, each of whose seconds takes `scale` seconds of the reactor.
@@ -142,18 +153,63 @@ class Shell:
         """
         address = self._peers[name].address
         self._cut[address] = None
-        for carrier in list(self._connections.values()):
-            if carrier.far == address:
-                carrier.cut()
+        for carrier in self._towards(address):
+            carrier.cut()
         for number, connector in list(self._dialling.items()):
             session = self.speaker.session_of(number)
             if session is not None and session.name == name:
                 connector.disconnect()
-                self._dial_failed(number)
+                self._fail(number)
+        for number in self._take_unanswered(name):
+            self._fail(number)
 
     def mend(self, name: str) -> None:
         """Mend the link to a peer. Raises KeyError for a name that is no peer's."""
         self._cut.pop(self._peers[name].address, None)
+
+    def darken(self, name: str) -> None:
+        """Let the link to a peer swallow all octets, and attempts to connect.
+
+        Raises KeyError for a name that is no peer's.
+        """
+        address = self._peers[name].address
+        self._dark[address] = None
+        for carrier in self._towards(address):
+            carrier.darken()
+
+    def heal(self, name: str) -> None:
+        """Let through what the link to a peer has held back: TCP sends it again.
+
+        Attempts to dial that the Speaker has not given up get their answer now.
+        Raises KeyError for a name that is no peer's.
+        """
+        address = self._peers[name].address
+        self._dark.pop(address, None)
+        for carrier in self._towards(address):
+            carrier.heal()
+        for number in self._take_unanswered(name):
+            self._dial(number, name)
+
+    def slow(self, name: str, delay: float, jitter: float) -> None:
+        """Let octets spend another time on the link to a peer, in seconds; order is kept.
+
+        Raises KeyError for a name that is no peer's.
+        """
+        address = self._peers[name].address
+        self._delays[address] = (delay, jitter)
+        for carrier in self._towards(address):
+            carrier.slow(delay, jitter)
+
+    def _towards(self, address: str) -> list[PeerConnection]:
+        """List the connections to a peer."""
+        return [carrier for carrier in self._connections.values() if carrier.far == address]
+
+    def _take_unanswered(self, name: str) -> list[int]:
+        """Take out the attempts to dial a peer that have got no answer."""
+        numbers = [number for number, peer in self._unanswered.items() if peer == name]
+        for number in numbers:
+            del self._unanswered[number]
+        return numbers
 
     def _tick(self) -> None:
         self._call = None
@@ -240,18 +296,18 @@ class Shell:
 
     def _connection(self, number: int) -> PeerConnection:
         self._dialling.pop(number, None)
-        carrier = PeerConnection(number, self.feed, self._lost, self._link)
+        carrier = PeerConnection(
+            number, self.feed, self._lost, self._link, self._dark.__contains__
+        )
         self._connections[number] = carrier
         return carrier
 
     def _link(self, address: str, deliver: Callable[[bytes], None]) -> DelayLine | None:
         """Give the link to a peer, if octets spend time on it."""
-        peer = self._by_address.get(address)
-        if peer is None or not (peer.delay or peer.delay_jitter):
+        delay, jitter = self._delays.get(address, (0.0, 0.0))
+        if not (delay or jitter):
             return None
-        return DelayLine(
-            self._timing, self._clock, peer.delay, peer.delay_jitter, self._rng, deliver
-        )
+        return DelayLine(self._timing, self._clock, delay, jitter, self._rng, deliver)
 
     def _lost(self, number: int) -> None:
         self._connections.pop(number, None)
@@ -260,10 +316,13 @@ class Shell:
         peer = self._peers[name]
         if peer.address in self._cut:
             # Not within this effect: the Speaker is told of it as of any later event.
-            self._reactor.callLater(0, self._dial_failed, number)
+            self._reactor.callLater(0, self._fail, number)
+            return
+        if peer.address in self._dark:
+            self._unanswered[number] = name
             return
         factory = DialFactory(
-            lambda: self._connection(number), lambda: self._dial_failed(number)
+            lambda: self._connection(number), lambda: self._dial_failed(number, name)
         )
         self._dialling[number] = self._reactor.connectTCP(
             peer.address,
@@ -273,7 +332,15 @@ class Shell:
             bindAddress=(self.config.address, 0),
         )
 
-    def _dial_failed(self, number: int) -> None:
+    def _dial_failed(self, number: int, name: str) -> None:
+        """Tell that an attempt has failed; over a link in the dark the news does not come."""
+        if self._peers[name].address in self._dark:
+            self._dialling.pop(number, None)
+            self._unanswered[number] = name
+        else:
+            self._fail(number)
+
+    def _fail(self, number: int) -> None:
         self._dialling.pop(number, None)
         self.feed(TcpFailed(number))
 
@@ -283,3 +350,5 @@ class Shell:
             carrier.close(self._reactor)
         elif number in self._dialling:
             self._dialling.pop(number).disconnect()
+        else:
+            self._unanswered.pop(number, None)
