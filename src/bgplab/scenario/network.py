@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 
 from bgplab.errors import LabError, ProcessError
 from bgplab.observe.store import RouteRow
@@ -79,7 +80,7 @@ class Valleys:
         """Say which AS handed a route on that it should have kept; "" if none did."""
         way = [int(number) for number in re.findall(r"\d+", as_path)][::-1]
         was = ""
-        for giver, taker in zip(way, [*way[1:], asn], strict=True):
+        for giver, taker in pairwise((*way, asn)):
             taker_is = self._is.get((giver, taker), "")
             if was and taker_is in ("provider", "peer"):
                 return f"AS {giver} gave its {taker_is} AS {taker} what {was}"

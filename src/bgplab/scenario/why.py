@@ -13,7 +13,6 @@ from bgplab.session.events import Event, State
 from bgplab.topology.assertions import Ends
 
 PATHS = 8  # of one router to one prefix
-MOVES = 3  # transitions of one session
 
 
 async def paths(stage: Stage, router: str, prefix: str) -> list[str]:
@@ -41,14 +40,24 @@ def _path(path: Candidate) -> str:
 
 
 def moves(stage: Stage, pairs: Iterable[Ends], until: float = inf) -> list[str]:
-    """Say what sessions did last, at both ends, up to a moment of the lab's clock."""
-    wanted = dict.fromkeys(frozenset(pair) for pair in pairs)
-    told: dict[frozenset[str], list[str]] = {pair: [] for pair in wanted}
+    """Say what sessions did last, at both ends, up to a moment of the lab's clock.
+
+    Of each end the last transition into or out of Established, and the last of all.
+    """
+    ends = dict.fromkeys(end for a, b in pairs for end in ((a, b), (b, a)))
+    mattered: dict[Ends, StateChanged] = {}
+    last: dict[Ends, StateChanged] = {}
     for router, fact in stage.journal.facts(StateChanged):
-        pair = frozenset((router, fact.peer))
-        if pair in told and fact.at <= until and fact.old != fact.new:
-            told[pair].append(_move(stage, router, fact))
-    return [line for lines in told.values() for line in lines[-MOVES:]]
+        end = router, fact.peer
+        if end in ends and fact.at <= until and fact.old != fact.new:
+            last[end] = fact
+            if State.ESTABLISHED in (fact.old, fact.new):
+                mattered[end] = fact
+    return [
+        _move(stage, end[0], fact)
+        for end in ends
+        for fact in dict.fromkeys(told[end] for told in (mattered, last) if end in told)
+    ]
 
 
 def _move(stage: Stage, router: str, fact: StateChanged) -> str:
