@@ -245,7 +245,12 @@ class Run:
         warm, self._warm = self._warm, None
         return ForkServerStarter(reactor, warm, self.options.reactor)
 
-    async def report(self, verdict: Verdict, scenario: tuple[StepResult, ...] = ()) -> Report:
+    async def report(
+        self,
+        verdict: Verdict,
+        scenario: tuple[StepResult, ...] = (),
+        down: tuple[str, ...] = (),
+    ) -> Report:
         """Measure, enter the routes into the database, and sum the run up."""
         from bgplab.engines.timescale import time_scale
         from bgplab.engines.verdict import CONVERGED, Report, Seconds
@@ -282,6 +287,7 @@ class Run:
             store=str(self.database),
             unsettled=verdict.reasons,
             scenario=scenario,
+            down=down,
             deaths=tuple(lab.deaths),
             failures=measures.failures,
             cycle=verdict.cycle,

@@ -149,7 +149,12 @@ class Run:
         if self._failures:
             raise self._failures[0]
 
-    async def report(self, verdict: Verdict, scenario: tuple[StepResult, ...] = ()) -> Report:
+    async def report(
+        self,
+        verdict: Verdict,
+        scenario: tuple[StepResult, ...] = (),
+        down: tuple[str, ...] = (),
+    ) -> Report:
         """Enter the routes into the database, and sum the run up."""
         lab, store = self._opened()
         wall = time.monotonic()
@@ -176,6 +181,7 @@ class Run:
             store=str(self.database),
             unsettled=verdict.reasons,
             scenario=scenario,
+            down=down,
             cycle=verdict.cycle,
             wall_seconds=time.monotonic() - self.options.began,
             virtual=self._figures(lab, wall - self._opened_at),
