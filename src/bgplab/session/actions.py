@@ -100,6 +100,7 @@ def restart_retry(machine: Machine, now: float) -> None:
     """Restart ConnectRetryTimer with its configured value, with jitter."""
     base = machine.config.timers.connect_retry
     machine.timers.connect_retry = now + machine.session.jitter(base) if base else STOPPED
+    machine.retry_since = now
 
 
 def stop_retry(machine: Machine, now: float) -> None:
