@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bgplab.engines.verdict import Death, Verdict
+from bgplab.observe.expiry import Expiry
 from bgplab.observe.histogram import LatenessHistogram
 from bgplab.observe.store import RouteRow
+from bgplab.observe.timing import SessionTiming
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,12 @@ class Lab(Protocol):
 
     async def routes(self, router: str) -> Sequence[RouteRow]:
         """Give the Loc-RIB of a router."""
+
+    async def timings(self) -> Sequence[SessionTiming]:
+        """Give what every session end measured of its timers; of routers that answer."""
+
+    async def expiries(self) -> Sequence[Expiry]:
+        """List the hold timers that expired, in the order of their times, and why."""
 
     async def measures(self) -> Measures:
         """Collect what the routers measured of themselves."""

@@ -141,6 +141,18 @@ def restart_keepalive(machine: Machine, now: float) -> None:
     machine.timers.keepalive = now + machine.session.jitter(base) if base else STOPPED
 
 
+def put_off_keepalive(machine: Machine, now: float) -> None:
+    """Restart KeepaliveTimer, as an UPDATE has just been sent; it never expires sooner for it.
+
+    Jitter could draw an earlier time than the one at which the engine is going to call. That
+    one is in the window too: RFC 4271 section 10 allows all up to the full interval.
+    """
+    due = machine.timers.keepalive
+    restart_keepalive(machine, now)
+    if machine.timers.keepalive < due < STOPPED:
+        machine.timers.keepalive = due
+
+
 def restart_send_hold(machine: Machine, now: float) -> None:
     """Restart SendHoldTimer, unless it is off (RFC 9687)."""
     base = machine.negotiated.send_hold

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from bgplab.config import Level, PeerConfig, RouterConfig
 from bgplab.facts import OctetsReceived, StateChanged, UpdateReceived, UpdateSent
-from bgplab.session.actions import restart_keepalive
+from bgplab.session.actions import put_off_keepalive
 from bgplab.session.collision import Connection, Verdict, is_higher, resolve
 from bgplab.session.damping import CEASE, Damping, start_event
 from bgplab.session.effects import Close, Dial, Effect
@@ -255,7 +255,7 @@ class Session:
             return
         machine.transmit(b"".join(messages), now)
         self.sent += len(messages)
-        restart_keepalive(machine, now)
+        put_off_keepalive(machine, now)
         updates = [each for each in messages if each[HEADER_LENGTH - 1] == UPDATE]
         self.updates_sent += len(updates)
         if self._records_updates:

@@ -21,6 +21,7 @@ from bgplab.rib.adj_in import AdjRibIn
 from bgplab.rib.loc_rib import LocRib
 from bgplab.rib.path import Local, Path, Source
 from bgplab.session.effects import Effect
+from bgplab.session.intervals import Intervals
 from bgplab.session.session import Session
 from bgplab.speaker.outbound import JITTER, Export, Kind, Outbound
 from bgplab.speaker.pacer import Pacer
@@ -153,6 +154,10 @@ class Routing:
     def coalesced(self) -> float:
         """The longest time in seconds that changes were held together before a decision."""
         return self._pacer.longest
+
+    def mrai_intervals(self, peer: str) -> Intervals:
+        """Give the intervals of MinRouteAdvertisementIntervalTimer that a peer had to wait."""
+        return self._outbound[peer].mrai
 
     # What sessions tell (bgplab.session.session.Routes).
 

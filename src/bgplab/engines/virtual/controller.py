@@ -154,6 +154,7 @@ class Run:
         lab, store = self._opened()
         wall = time.monotonic()
         measures = await lab.measures()
+        lab.store_timings()
         lab.store_routes()
         established = lab.established_at
         settled = max(verdict.at, established or 0.0)
@@ -186,14 +187,15 @@ class Run:
 
     def _figures(self, lab: VirtualLab, wall: float) -> VirtualFigures:
         network = lab.network
-        number, least, greatest = lab.keepalives()
+        keepalives = lab.keepalives()
+        least, greatest = keepalives.least, keepalives.greatest
         return VirtualFigures(
             trace=network.trace,
             events=network.events,
             events_per_second=network.events / wall if wall > 0 else 0.0,
             sessions_lost=network.lost,
-            keepalives=number,
-            keepalive_share=(least, greatest) if number else None,
+            keepalives=keepalives.count,
+            keepalive_share=None if least is None or greatest is None else (least, greatest),
         )
 
     async def close(self) -> None:

@@ -17,13 +17,14 @@ from bgplab.engines.outcome import route_rows
 from bgplab.engines.verdict import CONVERGED, DIVERGES, TIMEOUT, Cycle, Death, Verdict
 from bgplab.engines.virtual.network import Network
 from bgplab.engines.virtual.trial import Trial
-from bgplab.engines.virtual.wires import NEVER
 from bgplab.errors import ProcessError, UsageError
-from bgplab.facts import BestChanged, Fact
+from bgplab.facts import BestChanged, Fact, HoldExpired
+from bgplab.observe.expiry import GENUINE, Expiry, describe
 from bgplab.observe.histogram import LatenessHistogram
 from bgplab.observe.recorder import Recorder, SessionState
 from bgplab.observe.runs import did_you_mean
 from bgplab.observe.store import RouteRow, Store
+from bgplab.observe.timing import IntervalFigures, SessionTiming, timings_of, total
 from bgplab.session.events import State
 from bgplab.speaker.inputs import Input, Originate, Reset, Withdraw
 from bgplab.speaker.speaker import Speaker
@@ -81,6 +82,7 @@ class VirtualLab:
         self._terse = store is None or store.level < Level.UPDATES
         self._recurrence = Recurrence(turns)
         self._trial: Trial | None = None
+        self._expiries: list[Expiry] = []
         if self._terse:  # a day has millions of them, all in time; `keepalives` sums them up
             for made in self.network.speakers.values():
                 for session in made.sessions.values():
@@ -262,21 +264,21 @@ class VirtualLab:
             0,
         )
 
-    def keepalives(self) -> tuple[int, float, float]:
-        """Sum up the KEEPALIVEs of the connections that are up: number, least, greatest.
+    async def timings(self) -> Sequence[SessionTiming]:
+        """Give what every session end of the routers that live measured of its timers."""
+        return self._timings()
 
-        The latter two are the silence before one, as a share of the session's keepalive time;
-        RFC 4271 section 10 has it between 0.75 and 1. The first of a connection does not count.
-        """
-        number, least, greatest = 0, NEVER, 0.0
-        for name, speaker in self.network.speakers.items():
-            for end in self.network.ends(name):
-                base = speaker.sessions[end.peer].negotiated.keepalive
-                if end.keepalives and base:
-                    number += end.keepalives
-                    least = min(least, end.least / base)
-                    greatest = max(greatest, end.greatest / base)
-        return number, least, greatest
+    def _timings(self) -> list[SessionTiming]:
+        speakers = self.network.speakers.items()
+        return [each for name, speaker in speakers for each in timings_of(name, speaker, {})]
+
+    def keepalives(self) -> IntervalFigures:
+        """Sum up the silence before each KEEPALIVE that a KeepaliveTimer called for."""
+        return total(self._timings())
+
+    async def expiries(self) -> Sequence[Expiry]:
+        """List the hold timers that expired: all genuine, as no router is ever late."""
+        return list(self._expiries)
 
     def progress(self) -> Progress:
         """Tell how far the lab has come."""
@@ -306,6 +308,12 @@ class VirtualLab:
         """The state of every session end, by router and peer, as recorded."""
         return {} if self._recorder is None else self._recorder.sessions
 
+    def store_timings(self) -> None:
+        """Enter what the sessions measured, and the hold timers that expired, into the store."""
+        if self._store is not None:
+            self._store.put_timings(self._timings())
+            self._store.put_expiries(self._expiries)
+
     def store_routes(self) -> None:
         """Enter the Loc-RIB of every router into the store."""
         if self._store is not None:
@@ -323,8 +331,14 @@ class VirtualLab:
             self._changed(router, fact)  # type: ignore[arg-type]  # as just seen
             if self._terse:
                 return
+        elif kind is HoldExpired:
+            self._expired(router, fact)  # type: ignore[arg-type]  # as just seen
         if self._recorder is not None:
             self._recorder.record(router, fact)
+
+    def _expired(self, router: str, fact: HoldExpired) -> None:
+        evidence = f"{fact.peer} was silent: in virtual time no router is late"
+        self._expiries.append(describe(router, fact, GENUINE, evidence))
 
     def _changed(self, router: str, fact: BestChanged) -> None:
         at, prefix, peer, as_path = fact
