@@ -1,12 +1,12 @@
 """Why a hold timer expired: its peer was silent, or a process was late.
 
 The router whose timer expired tells when it last heard the peer, and how many octets waited
-unread; the peer tells when it last sent something, and when its KeepaliveTimer was due. Both go
-by one clock, so the two accounts can be laid side by side. What the lab itself does to silence a
-router or a link it enters into Silences.
+unread; the peer tells when it last sent something, and how late its KeepaliveTimer was. Both go
+by one clock, so the two accounts can be laid side by side. What the lab itself does to silence
+a router or a link it enters into Silences.
 
-No expiry is called genuine for want of evidence: where the peer's account is missing and the lab
-has not silenced it, the expiry is unclear, and counts against the run as starvation does.
+No expiry is called genuine for want of evidence: where the peer's account is missing and the
+lab has not silenced it, the expiry is unclear, and counts against the run as starvation does.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def classify(
     delay: float = 0.0,
     spread: float = 0.0,
 ) -> Expiry:
-    """Say why the hold timer of `router` expired; `record` is the peer's, None if it is missing.
+    """Say why the hold timer of `router` expired; `record` is the peer's, None if missing.
 
     `silenced` tells that the lab itself kept the peer silent (Silences). Octets are under way
     for `delay` seconds and up to `spread` more.
@@ -111,13 +111,19 @@ def _compare(
         return GENUINE, f"octets came from {peer}, but neither KEEPALIVE nor UPDATE"
     if record.last_sent > heard:
         if punctual and margin >= expired.hold:
-            return GENUINE, f"what {peer} sent was under way: the link's jitter exceeds the timers"
+            return (
+                GENUINE,
+                f"what {peer} sent was under way: the link's jitter exceeds the timers",
+            )
         when = _apart(expired.at - record.last_sent)
         return STARVATION, f"{peer} sent something {when} that had not been read"
     due = record.last_sent + margin + delay if record.keepalive else math.inf
     if due < deadline:
         late = expired.at - record.last_sent - record.keepalive
-        return STARVATION, f"the KeepaliveTimer of {peer} was due {_apart(late)}, and did not fire"
+        return (
+            STARVATION,
+            f"the KeepaliveTimer of {peer} was due {_apart(late)}, and did not fire",
+        )
     silence = expired.at - record.last_sent
     return GENUINE, f"{peer} sent nothing for {silence:.3f} s, by its own record and timers"
 
@@ -177,8 +183,8 @@ def _key(what: str | tuple[str, str]) -> str | frozenset[str]:
 def _covered(spans: Iterable[tuple[float, float]], begin: float, end: float) -> float:
     """Add up how much of the time from `begin` to `end` the spans cover."""
     covered, reached = 0.0, begin
-    for start, stop in sorted(spans):
-        start, stop = max(start, reached), min(stop, end)
+    for first, last in sorted(spans):
+        start, stop = max(first, reached), min(last, end)
         if stop > start:
             covered += stop - start
             reached = stop

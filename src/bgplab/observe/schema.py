@@ -82,8 +82,9 @@ CREATE TABLE expiry ( -- hold timers that expired
     at INTEGER NOT NULL, router INTEGER NOT NULL, peer INTEGER NOT NULL,
     kind TEXT NOT NULL, -- genuine, starvation, unclear
     hold INTEGER NOT NULL, waited_ns INTEGER NOT NULL, late_ns INTEGER NOT NULL,
-    evidence TEXT NOT NULL
-);
+    evidence TEXT NOT NULL,
+    PRIMARY KEY (at, router, peer)
+) WITHOUT ROWID;
 CREATE TABLE failure (
     at INTEGER NOT NULL, router INTEGER NOT NULL, peer INTEGER, text TEXT NOT NULL
 );
@@ -166,10 +167,9 @@ ADD_ROUTE = _insert("route", 6).replace("INSERT", "INSERT OR REPLACE")
 ADD_FAILURE = _insert("failure", 4)
 ADD_MALFORMED = _insert("malformed_update", 5)
 
-ADD_TIMING = _insert("timing", 10).replace("INSERT", "INSERT OR REPLACE")
-ADD_EXPIRY = _insert("expiry", 8)
+PUT_TIMING = _insert("timing", 10).replace("INSERT", "INSERT OR REPLACE")
+PUT_EXPIRY = _insert("expiry", 8).replace("INSERT", "INSERT OR REPLACE")
 
-DROP_EXPIRIES = "DELETE FROM expiry WHERE 1 = ?"
 DROP_ROUTES = "DELETE FROM route WHERE router = ?"
 SET_SESSION = (
     "UPDATE session SET state = ?, since_ns = ?, established = ? WHERE router = ? AND peer = ?"

@@ -29,9 +29,6 @@ from bgplab import __version__
 from bgplab.config import Level, RouterConfig
 from bgplab.errors import StoreError
 from bgplab.observe import schema
-from bgplab.observe.expiry import Expiry
-from bgplab.observe.records import nanoseconds
-from bgplab.observe.timing import SENT, SessionTiming
 from bgplab.session.events import Event, State
 
 BATCH = 1_000  # rows
@@ -200,33 +197,10 @@ class Store:
             {schema.DROP_ROUTES: [(number,)], schema.ADD_ROUTE: rows}, len(rows) * ROW_COST
         )
 
-    def put_timings(self, timings: Iterable[SessionTiming]) -> None:
-        """Replace the recorded timing of session ends."""
-        rows: list[Row] = [
-            (
-                *(self.ids[timing.router], self.ids[timing.peer], kind),
-                *(figures.count, figures.outside, figures.least, figures.greatest),
-                *(figures.late, figures.mean_late),
-                timing.lateness.percentile(99) if kind == SENT else None,
-            )
-            for timing in timings
-            for kind, figures in timing.figures()
-        ]
+    def put(self, statements: Statements) -> None:
+        """Run statements of `schema` with their rows in one transaction, after the others."""
         self.submit()
-        self._put({schema.ADD_TIMING: rows}, len(rows) * ROW_COST)
-
-    def put_expiries(self, expiries: Iterable[Expiry]) -> None:
-        """Replace the recorded hold timers that expired."""
-        rows: list[Row] = [
-            (
-                *(nanoseconds(each.at), self.ids[each.router], self.ids[each.peer], each.kind),
-                *(each.hold, nanoseconds(each.waited), nanoseconds(each.late), each.evidence),
-            )
-            for each in expiries
-        ]
-        self.submit()
-        statements = {schema.DROP_EXPIRIES: [(1,)], schema.ADD_EXPIRY: rows}
-        self._put(statements, len(rows) * ROW_COST)
+        self._put(statements, sum(map(len, statements.values())) * ROW_COST)
 
     def finish(self, verdict: str, exit_code: int, report: Mapping[str, object]) -> None:
         """Record how the run ended; `report` is kept as JSON. The last call counts."""

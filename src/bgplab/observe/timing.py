@@ -1,7 +1,7 @@
 """What a session end has measured of its timers, as values (RFC 4271 sections 4.4 and 10).
 
-Seconds and times are those of the lab's clock; only `lateness`, which is the machine's doing, is
-in seconds of the machine.
+Seconds and times are those of the lab's clock; only `lateness`, which is the machine's doing,
+is in seconds of the machine.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import json
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import asdict, astuple, dataclass
+from typing import Any
 
 from bgplab.observe.histogram import LatenessHistogram
 from bgplab.session.intervals import Intervals
@@ -20,9 +20,11 @@ from bgplab.speaker.speaker import Speaker
 SENT, RECEIVED, CONNECT_RETRY, MRAI = "sent", "received", "connect-retry", "mrai"
 KEEPALIVES = (SENT, RECEIVED)
 KINDS = (*KEEPALIVES, CONNECT_RETRY, MRAI)
+FIGURES = ("sent", "received", "connect_retry", "mrai")  # the fields that hold each kind
 
 
-class IntervalFigures(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class IntervalFigures:
     """Intervals of one kind (session/intervals.py); shares are None where there were none.
 
     `outside` counts those that neither jitter nor the lateness of the timer explains. `late` is
@@ -92,7 +94,7 @@ class SessionTiming:
             "keepalive": self.keepalive,
             "last_sent": self.last_sent,
             "last_received": self.last_received,
-            "intervals": {kind: figures._asdict() for kind, figures in self.figures()},
+            "intervals": {kind: asdict(figures) for kind, figures in self.figures()},
             "lateness": {
                 "p50": late.percentile(50),
                 "p99": late.percentile(99),
@@ -102,17 +104,21 @@ class SessionTiming:
 
     def to_json(self) -> str:
         """Write the timing as one line of JSON for another process."""
-        data = [getattr(self, name) for name in self.__slots__[:-1]]
-        late = zlib.compress(self.lateness.to_bytes(), 1)
-        return json.dumps([*data, b64encode(late).decode()], separators=(",", ":"))
+        terms = self.router, self.peer, self.epoch, self.hold, self.keepalive
+        figures = map(astuple, (self.sent, self.received, self.connect_retry, self.mrai))
+        late = b64encode(zlib.compress(self.lateness.to_bytes(), 1)).decode()
+        data = (*terms, self.last_sent, self.last_received, *figures, late)
+        return json.dumps(data, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, line: str) -> SessionTiming:
         """Read what `to_json` wrote. Raises ValueError or TypeError for other text."""
-        *data, late = json.loads(line)
-        figures = [IntervalFigures(*each) for each in data[-len(KINDS) :]]
-        lateness = LatenessHistogram.from_bytes(zlib.decompress(b64decode(late)))
-        return cls(*data[: -len(KINDS)], *figures, lateness)
+        data = json.loads(line)
+        figures = dict(
+            zip(FIGURES, (IntervalFigures(*each) for each in data[7:11]), strict=True)
+        )
+        lateness = LatenessHistogram.from_bytes(zlib.decompress(b64decode(data[11])))
+        return cls(*data[:7], **figures, lateness=lateness)
 
 
 def timings_of(
@@ -126,14 +132,13 @@ def timings_of(
     for peer, session in speaker.sessions.items():
         terms, timing = session.negotiated, session.timing
         sent, received = session.last_times
-        kept = (
-            *(timing.sent, timing.received, timing.connect_retry),
-            speaker.routing.mrai_intervals(peer),
-        )
         yield SessionTiming(
             *(name, peer, session.epoch, terms.hold, terms.keepalive),
             *(sent or None, received or None),
-            *map(IntervalFigures.of, kept),
+            IntervalFigures.of(timing.sent),
+            IntervalFigures.of(timing.received),
+            IntervalFigures.of(timing.connect_retry),
+            IntervalFigures.of(speaker.routing.mrai_intervals(peer)),
             lateness.get(peer, nothing),
         )
 

@@ -81,12 +81,12 @@ class Timing:
         self._spread = config.delay_jitter
 
     def fired(self, kept: Intervals, seconds: float, base: float, late: float) -> None:
-        """Count what a timer of `base` seconds ended that fired `late`: it widens the window."""
+        """Count what a timer of `base` seconds ended; how late it was widens the window."""
         low, high = self.least * base - ROUNDING, base + late + ROUNDING
         kept.add(seconds, base, low, high, late)
 
     def heard(self, silence: float, base: float) -> None:
-        """Count the silence before a KEEPALIVE; `base` is the keepalive interval, 0 for none."""
+        """Count the silence before a KEEPALIVE; `base` is the interval, 0 for none."""
         if base:
             high = base * (1.0 + SLACK) + self._spread
             self.received.add(silence, base, 0.0, high)

@@ -147,9 +147,7 @@ class Machine:
         """Tell what this end sent and when, as the connection has left Established."""
         session = self.session
         keepalive, late = self.negotiated.keepalive, session.timing.sent.late
-        session.emit(
-            SessionEnded(now, session.name, self.epoch, self.sent_at, keepalive, late)
-        )
+        session.emit(SessionEnded(now, session.name, self.epoch, self.sent_at, keepalive, late))
 
     def attach(self, connection: int, epoch: int) -> None:
         """Take a TCP connection that has come up; its stream starts anew."""

@@ -25,17 +25,20 @@ from bgplab.engines.processes import commands
 from bgplab.engines.processes.acts import Acts
 from bgplab.engines.processes.clock import LabClock
 from bgplab.engines.processes.convergence import Convergence
+from bgplab.engines.processes.expiries import Expiries
 from bgplab.engines.processes.gather import all_of, those_that_come
 from bgplab.engines.processes.remote import ControllerAMP, RemoteRouter
 from bgplab.engines.processes.starters import ForkServerStarter, SpawnStarter, describe_end
 from bgplab.engines.quiescence import Detector
 from bgplab.engines.verdict import Death, Verdict
 from bgplab.errors import LabError, ProcessError
-from bgplab.facts import BestChanged, StateChanged
+from bgplab.facts import BestChanged, HoldExpired, SessionEnded, StateChanged
+from bgplab.observe.expiry import Expiry, Silences
 from bgplab.observe.histogram import LatenessHistogram
 from bgplab.observe.recorder import Recorder, SessionState
 from bgplab.observe.records import Quiet, decode
 from bgplab.observe.store import RouteRow, Store
+from bgplab.observe.timing import SessionTiming
 from bgplab.session.events import State
 
 WINDOW = 24  # routers that are being started at one time
@@ -77,6 +80,7 @@ class ProcessLab(Acts):
         self._convergence = judge
         super().__init__(remote, sessions, detector, judge.disturbed, judge.carried_out)
         self._stopping = False
+        self._expiries = Expiries(routers)
         self._submitting = LoopingCall(store.submit)
         self._submitting.clock = reactor
 
@@ -119,6 +123,7 @@ class ProcessLab(Acts):
             return
         router.pid = answer["pid"]
         router.ready = True
+        self.silences.end(name, self.now())  # if it is not the first of its name
         self._store.router_running(name, router.pid)
 
     async def stop(self) -> None:
@@ -140,6 +145,7 @@ class ProcessLab(Acts):
         status = describe_end(reason) if isinstance(reason, Failure) else "exited with status 0"
         now = self.now()
         self._detector.died(name)
+        self.silences.begin(name, now)
         self._recorder.router_died(name, status, now)
         if not router.on_purpose:
             death = Death(name, status, now, router.log_tail())
@@ -200,6 +206,10 @@ class ProcessLab(Acts):
                     continue  # told for the convergence alone, not to be recorded
             elif isinstance(record, StateChanged):
                 self._convergence.moved(record)
+            elif isinstance(record, HoldExpired):
+                self._expiries.expired(name, record)
+            elif isinstance(record, SessionEnded):
+                self._expiries.ended(name, record)
             self._recorder.record(name, record)
 
     # What may be asked.
@@ -219,13 +229,44 @@ class ProcessLab(Acts):
 
     async def routes(self, router: str) -> list[RouteRow]:
         """Give the Loc-RIB of a router."""
+        text = await self._ask(router, commands.Routes)
+        return [RouteRow(*json.loads(line)) for line in text.splitlines()]
+
+    async def timings(self) -> list[SessionTiming]:
+        """Give what every session end of the routers that answer measured of its timers."""
+        return await self._timings_of(self._detector.alive)
+
+    async def _timings_of(self, names: Iterable[str]) -> list[SessionTiming]:
+        def ask(name: str) -> Deferred[str]:
+            return Deferred.fromCoroutine(self._ask(name, commands.Timings))
+
+        answers = await self._from_all(ask, names)
+        lines = (line for text in answers for line in text.splitlines())
+        timings = [SessionTiming.from_json(line) for line in lines]
+        self._expiries.learn(timings)
+        return timings
+
+    async def expiries(self) -> list[Expiry]:
+        """List the hold timers that expired, and why; peers that have not told are asked."""
+        missing = self._expiries.missing()
+        if missing:
+            await self._timings_of(missing)
+        return self._expiries.judge()
+
+    @property
+    def silences(self) -> Silences:
+        """The spans in which the lab itself keeps routers and links silent: for its acts."""
+        return self._expiries.silences
+
+    async def _ask(self, router: str, command: type[Any], **values: Any) -> str:
+        """Ask a router for what comes in parts, and join them."""
         text, last, number = bytearray(), False, 0
         while not last:
-            answer = await self._router(router).call(commands.Routes, number=number)
+            answer = await self._router(router).call(command, number=number, **values)
             text += answer["part"]
             last = answer["last"]
             number += 1
-        return [RouteRow(*json.loads(line)) for line in text.decode().splitlines()]
+        return text.decode()
 
     async def store_routes(self) -> None:
         """Enter the Loc-RIB of every router that answers into the store."""
@@ -235,12 +276,19 @@ class ProcessLab(Acts):
 
         await self._from_all(lambda name: Deferred.fromCoroutine(one(name)))
 
-    async def _from_all(self, ask: Callable[[str], Deferred[Any]]) -> list[Any]:
-        """Ask all live routers at once; give the answers of those that answer in time."""
+    async def _from_all(
+        self, ask: Callable[[str], Deferred[Any]], names: Iterable[str] | None = None
+    ) -> list[Any]:
+        """Ask all live routers at once, or some; give the answers of those that answer in time.
+
+        Who is stopped on purpose cannot answer, and is not asked.
+        """
         asked = [
             ask(name).addTimeout(PATIENCE, self._reactor)
-            for name in self._detector.alive
-            if self._routers[name].ready
+            for name in (self._detector.alive if names is None else names)
+            if self._routers[name].alive
+            and self._routers[name].ready
+            and not self.silences.lasts(name)
         ]
         return await those_that_come(asked)
 

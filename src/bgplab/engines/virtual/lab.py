@@ -24,7 +24,7 @@ from bgplab.observe.histogram import LatenessHistogram
 from bgplab.observe.recorder import Recorder, SessionState
 from bgplab.observe.runs import did_you_mean
 from bgplab.observe.store import RouteRow, Store
-from bgplab.observe.timing import IntervalFigures, SessionTiming, timings_of, total
+from bgplab.observe.timing import SessionTiming, timings_of
 from bgplab.session.events import State
 from bgplab.speaker.inputs import Input, Originate, Reset, Withdraw
 from bgplab.speaker.speaker import Speaker
@@ -83,7 +83,7 @@ class VirtualLab:
         self._recurrence = Recurrence(turns)
         self._trial: Trial | None = None
         self._expiries: list[Expiry] = []
-        if self._terse:  # a day has millions of them, all in time; `keepalives` sums them up
+        if self._terse:  # a day has millions of them, all in time; `timings` sums them up
             for made in self.network.speakers.values():
                 for session in made.sessions.values():
                     session.tells_keepalives = False
@@ -266,15 +266,8 @@ class VirtualLab:
 
     async def timings(self) -> Sequence[SessionTiming]:
         """Give what every session end of the routers that live measured of its timers."""
-        return self._timings()
-
-    def _timings(self) -> list[SessionTiming]:
         speakers = self.network.speakers.items()
         return [each for name, speaker in speakers for each in timings_of(name, speaker, {})]
-
-    def keepalives(self) -> IntervalFigures:
-        """Sum up the silence before each KEEPALIVE that a KeepaliveTimer called for."""
-        return total(self._timings())
 
     async def expiries(self) -> Sequence[Expiry]:
         """List the hold timers that expired: all genuine, as no router is ever late."""
@@ -307,12 +300,6 @@ class VirtualLab:
     def sessions(self) -> dict[tuple[str, str], SessionState]:
         """The state of every session end, by router and peer, as recorded."""
         return {} if self._recorder is None else self._recorder.sessions
-
-    def store_timings(self) -> None:
-        """Enter what the sessions measured, and the hold timers that expired, into the store."""
-        if self._store is not None:
-            self._store.put_timings(self._timings())
-            self._store.put_expiries(self._expiries)
 
     def store_routes(self) -> None:
         """Enter the Loc-RIB of every router into the store."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import socket
+import sys
+import termios
 from collections.abc import Callable
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any, cast
@@ -72,6 +75,7 @@ class PeerConnection(Protocol):
     ) -> None:
         self.number = number
         self.far = ""  # the address of the other end, once TCP is up
+        self.epoch = 0  # the connection's name, from then on
         self.delay: DelayLine | None = None
         self._feed = feed
         self._lost = lost
@@ -89,9 +93,11 @@ class PeerConnection(Protocol):
         self.far = far.host
         self.delay = self._link(far.host, self._write)
         if self.number > 0:
-            self._feed(TcpUp(self.number, epoch_of(near.host, near.port)))
+            self.epoch = epoch_of(near.host, near.port)
+            self._feed(TcpUp(self.number, self.epoch))
         else:
-            self._feed(TcpAccepted(self.number, far.host, epoch_of(far.host, far.port)))
+            self.epoch = epoch_of(far.host, far.port)
+            self._feed(TcpAccepted(self.number, far.host, self.epoch))
 
     def dataReceived(self, data: bytes) -> None:
         """Pass octets on."""
@@ -122,6 +128,15 @@ class PeerConnection(Protocol):
         self._feed = _deaf
         self._closing = timing.callLater(LINGER, transport.abortConnection)
         transport.loseConnection()
+
+    @property
+    def unread(self) -> int:
+        """How many octets wait in the socket; 0 if it is gone."""
+        handle, count = self._tcp.getHandle(), bytearray(4)
+        if handle.fileno() < 0:
+            return 0
+        fcntl.ioctl(handle.fileno(), termios.FIONREAD, count)
+        return int.from_bytes(count, sys.byteorder)
 
     def abort(self) -> None:
         """End the connection at once; `connectionLost` follows."""
