@@ -20,7 +20,6 @@ from bgplab.speaker.speaker import Speaker
 SENT, RECEIVED, CONNECT_RETRY, MRAI = "sent", "received", "connect-retry", "mrai"
 KEEPALIVES = (SENT, RECEIVED)
 KINDS = (*KEEPALIVES, CONNECT_RETRY, MRAI)
-FIGURES = ("sent", "received", "connect_retry", "mrai")  # the fields that hold each kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +112,16 @@ class SessionTiming:
     @classmethod
     def from_json(cls, line: str) -> SessionTiming:
         """Read what `to_json` wrote. Raises ValueError or TypeError for other text."""
-        data = json.loads(line)
-        figures = dict(
-            zip(FIGURES, (IntervalFigures(*each) for each in data[7:11]), strict=True)
+        *terms, last_sent, last_received, sent, received, retry, mrai, late = json.loads(line)
+        router, peer, epoch, hold, keepalive = terms
+        return cls(
+            *(router, peer, epoch, hold, keepalive, last_sent, last_received),
+            IntervalFigures(*sent),
+            IntervalFigures(*received),
+            IntervalFigures(*retry),
+            IntervalFigures(*mrai),
+            LatenessHistogram.from_bytes(zlib.decompress(b64decode(late))),
         )
-        lateness = LatenessHistogram.from_bytes(zlib.decompress(b64decode(data[11])))
-        return cls(*data[:7], **figures, lateness=lateness)
 
 
 def timings_of(
