@@ -49,6 +49,39 @@ class TimerFired(NamedTuple):
     late: float
 
 
+class HoldExpired(NamedTuple):
+    """HoldTimer of a session in OpenConfirm or Established expired, `late` after its deadline.
+
+    `heard` is when the last octets arrived, `last_received` when the last message did that
+    restarts the timer, `hold` the negotiated time in seconds. `unread` is the number of octets
+    that waited in the socket, which only the engine knows.
+    """
+
+    at: float
+    peer: str
+    epoch: int
+    heard: float
+    last_received: float
+    hold: int
+    late: float
+    unread: int = 0
+
+
+class SessionEnded(NamedTuple):
+    """A connection left OpenConfirm or Established: what this end sent and when, in seconds.
+
+    `last_sent` is when something other than a NOTIFICATION was last sent, `keepalive` the
+    interval in force, 0 for none. `late` is the most that its KeepaliveTimer ever was.
+    """
+
+    at: float
+    peer: str
+    epoch: int
+    last_sent: float
+    keepalive: float
+    late: float
+
+
 class BestChanged(NamedTuple):
     """The best route to a prefix changed; `peer` is None if none is left, "" if it is own."""
 
@@ -112,6 +145,8 @@ Fact = (
     | NotificationSent
     | NotificationReceived
     | TimerFired
+    | HoldExpired
+    | SessionEnded
     | BestChanged
     | UpdateSent
     | UpdateReceived

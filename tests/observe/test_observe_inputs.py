@@ -67,6 +67,8 @@ VALUES = [
     facts.UpdateReceived(1.0, "r2", b"\0\0\0\0"),
     facts.OctetsSent(1.0, "r2", b"\x01"),
     facts.OctetsReceived(1.0, "r2", b"\x02"),
+    facts.HoldExpired(1.0, "r2", 7, 0.5, 0.25, 3, 0.001, 0),
+    facts.SessionEnded(1.0, "r2", 7, 0.5, 1.0, 0.001),
     facts.MalformedUpdate(1.0, "r2", "withdraw", "ORIGIN 7"),
     facts.CallbackFailed(1.0, "", "Traceback\n"),
 ]

@@ -31,6 +31,8 @@ records = st.one_of(
     st.builds(facts.NotificationSent, at, peer, octet, octet, octets),
     st.builds(facts.NotificationReceived, at, peer, octet, octet, octets),
     st.builds(facts.TimerFired, at, peer, st.text("abcXYZ ", max_size=40), at),
+    st.builds(facts.HoldExpired, at, peer, u64, at, at, st.integers(0, 65_535), at, octet),
+    st.builds(facts.SessionEnded, at, peer, u64, at, at, at),
     st.builds(facts.BestChanged, at, prefix, st.sampled_from((*PEERS, "", None)), text),
     st.builds(facts.UpdateSent, at, peer, octets),
     st.builds(facts.UpdateReceived, at, peer, octets),

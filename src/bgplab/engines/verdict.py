@@ -81,7 +81,7 @@ class VirtualFigures:
     events: int  # inputs and deadlines of routers
     events_per_second: float  # of wall time
     sessions_lost: int  # session ends that were Established and then were not
-    keepalives: int  # sent in Established sessions that are up at the end
+    keepalives: int  # that a KeepaliveTimer called for
     keepalive_share: tuple[float, float] | None  # least, greatest silence before one / interval
 
     def to_dict(self) -> dict[str, Any]:

@@ -79,6 +79,10 @@ class Narrator:
                 return f"{type(given).__name__.lower()} {', '.join(peers) or 'all sessions'}"
             case inputs.Originate(prefixes) | inputs.Withdraw(prefixes):
                 return f"{type(given).__name__.lower()} {_some(prefixes)}"
+            case inputs.SetPolicy(peers):
+                return f"policy towards {', '.join(peers) or 'all peers'}"
+            case inputs.Inject(peer, octets):
+                return f"{len(octets)} octets for {peer}, past the state machine"
         return f"{self._peer(given.connection)}: {REPORTS[type(given)]}"
 
     def effects(self, effects: tuple[Effect, ...]) -> Iterator[str]:

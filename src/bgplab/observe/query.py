@@ -38,6 +38,24 @@ TABLES: dict[str, tuple[tuple[str, ...], str]] = {
     "transitions": (("at", "router", "peer", "old", "new", "event", "event_name"), "at"),
     "notifications": (("at", "router", "peer", "direction", "code", "subcode", "text"), "at"),
     "timers": (("at", "router", "peer", "timer", "late"), "at"),
+    "keepalives": (
+        (
+            *("router", "peer", "direction", "count", "outside"),
+            *("least", "greatest", "p99_late", "late"),
+        ),
+        "",
+    ),
+    "intervals": (
+        (
+            *("router", "peer", "timer", "count", "outside"),
+            *("least", "greatest", "mean_late", "late"),
+        ),
+        "",
+    ),
+    "expiries": (
+        ("at", "router", "peer", "kind", "hold", "waited", "late", "evidence"),
+        "at",
+    ),
     "routes": (("router", "prefix", "as_path", "next_hop", "from_peer", "reason"), ""),
     "candidates": (
         ("router", "prefix", "from_peer", "as_path", "local_pref", "med", "best", "lost"),

@@ -16,11 +16,13 @@ from bgplab.facts import (
     BestChanged,
     CallbackFailed,
     Fact,
+    HoldExpired,
     MalformedUpdate,
     NotificationReceived,
     NotificationSent,
     OctetsReceived,
     OctetsSent,
+    SessionEnded,
     StateChanged,
     TimerFired,
     UpdateReceived,
@@ -69,6 +71,8 @@ _STATE = Struct("<HBHqBBB")  # old, new, event
 _NOTIFICATION = Struct("<HBHqBB")  # code, subcode; data follows
 _TIMER = Struct("<HBHqq")  # lateness in nanoseconds; the timer's name follows
 _SPLIT = Struct("<HBHqB")  # length of the first of two parts that follow
+_HOLD = Struct("<HBHqQqqHqI")  # epoch, heard, last received, hold, late, unread
+_ENDED = Struct("<HBHqQqqq")  # epoch, last sent, keepalive, late
 _QUIET = Struct("<HBHqQq")  # activity, last change; sessions follow
 _SESSION = Struct("<HBQQQ")  # peer, state, epoch, sent, received
 _HEAD_SIZE, _STATE_SIZE, _TIMER_SIZE, _SPLIT_SIZE = (
@@ -91,6 +95,8 @@ _KINDS: dict[type, int] = {
             MalformedUpdate,
             CallbackFailed,
             Quiet,
+            HoldExpired,
+            SessionEnded,
         ),
         1,
     )
@@ -208,6 +214,37 @@ def _decode_timer(record: bytes, names: _Names) -> TimerFired:
     _, _, peer, at, late = _TIMER.unpack_from(record)
     timer = record[_TIMER_SIZE:].decode()
     return TimerFired(at / 1e9, names[peer] or "", timer, late / 1e9)
+
+
+def _encode_hold(fact: HoldExpired, index: Index) -> bytes:
+    return _HOLD.pack(
+        *(_HOLD.size, _KINDS[HoldExpired], index[fact.peer], nanoseconds(fact.at)),
+        *(fact.epoch, nanoseconds(fact.heard), nanoseconds(fact.last_received)),
+        *(fact.hold, nanoseconds(fact.late), fact.unread),
+    )
+
+
+def _decode_hold(record: bytes, names: _Names) -> HoldExpired:
+    _, _, peer, at, epoch, heard, received, hold, late, unread = _HOLD.unpack_from(record)
+    return HoldExpired(
+        *(at / 1e9, names[peer] or "", epoch),
+        *(heard / 1e9, received / 1e9, hold, late / 1e9, unread),
+    )
+
+
+def _encode_ended(fact: SessionEnded, index: Index) -> bytes:
+    return _ENDED.pack(
+        *(_ENDED.size, _KINDS[SessionEnded], index[fact.peer], nanoseconds(fact.at)),
+        *(fact.epoch, nanoseconds(fact.last_sent)),
+        *(nanoseconds(fact.keepalive), nanoseconds(fact.late)),
+    )
+
+
+def _decode_ended(record: bytes, names: _Names) -> SessionEnded:
+    _, _, peer, at, epoch, sent, keepalive, late = _ENDED.unpack_from(record)
+    return SessionEnded(
+        at / 1e9, names[peer] or "", epoch, sent / 1e9, keepalive / 1e9, late / 1e9
+    )
 
 
 def _encode_best(fact: BestChanged, index: Index) -> bytes:
@@ -346,6 +383,8 @@ _CODECS: dict[type, tuple[Callable[[Any, Index], bytes], Callable[[bytes, _Names
     MalformedUpdate: (_encode_malformed, _decode_malformed),
     CallbackFailed: (_encode_failed, _decode_failed),
     Quiet: (_encode_quiet, _decode_quiet),
+    HoldExpired: (_encode_hold, _decode_hold),
+    SessionEnded: (_encode_ended, _decode_ended),
 }
 _ENCODERS = {kind: codec[0] for kind, codec in _CODECS.items()}
 _DECODERS = {_KINDS[kind]: codec[1] for kind, codec in _CODECS.items()}

@@ -78,6 +78,22 @@ CREATE TABLE candidate ( -- from level updates on: every path that a router hold
     reason TEXT NOT NULL
 );
 CREATE INDEX candidates_of ON candidate (router, prefix);
+CREATE TABLE timing ( -- what a session end measured of its timers, at the end of the run
+    router INTEGER NOT NULL, peer INTEGER NOT NULL,
+    kind TEXT NOT NULL, -- sent, received: silence before KEEPALIVEs; connect-retry; mrai
+    count INTEGER NOT NULL, outside INTEGER NOT NULL,
+    least REAL NOT NULL, greatest REAL NOT NULL, -- shares of what the timer is set to
+    late REAL NOT NULL, mean_late REAL NOT NULL, -- seconds on the lab's clock
+    p99_late REAL, -- of KeepaliveTimer, in seconds of the machine
+    PRIMARY KEY (router, peer, kind)
+) WITHOUT ROWID;
+CREATE TABLE expiry ( -- hold timers that expired
+    at INTEGER NOT NULL, router INTEGER NOT NULL, peer INTEGER NOT NULL,
+    kind TEXT NOT NULL, -- genuine, starvation, unclear
+    hold INTEGER NOT NULL, waited_ns INTEGER NOT NULL, late_ns INTEGER NOT NULL,
+    evidence TEXT NOT NULL,
+    PRIMARY KEY (at, router, peer)
+) WITHOUT ROWID;
 CREATE TABLE failure (
     at INTEGER NOT NULL, router INTEGER NOT NULL, peer INTEGER, text TEXT NOT NULL
 );
@@ -127,6 +143,20 @@ CREATE VIEW candidates AS
     SELECT r.name AS router, t.prefix, ifnull(p.name, 'own') AS from_peer, t.as_path,
         t.next_hop, t.origin, t.local_pref, t.med, t.communities, t.best, t.lost, t.reason
     FROM candidate t {_EITHER};
+CREATE VIEW keepalives AS
+    SELECT r.name AS router, p.name AS peer, t.kind AS direction, t.count, t.outside,
+        t.least, t.greatest, t.p99_late, t.late
+    FROM timing t {_BOTH} WHERE t.kind IN ('sent', 'received')
+    ORDER BY t.router, t.peer, t.kind DESC;
+CREATE VIEW intervals AS
+    SELECT r.name AS router, p.name AS peer, t.kind AS timer, t.count, t.outside,
+        t.least, t.greatest, t.mean_late, t.late
+    FROM timing t {_BOTH} WHERE t.kind NOT IN ('sent', 'received')
+    ORDER BY t.router, t.peer, t.kind;
+CREATE VIEW expiries AS
+    SELECT {_AT}, p.name AS peer, t.kind, t.hold, t.waited_ns / 1e9 AS waited,
+        t.late_ns / 1e9 AS late, t.evidence
+    FROM expiry t {_BOTH};
 CREATE VIEW errors AS
     SELECT {_AT}, ifnull(p.name, '') AS peer, t.text FROM failure t {_EITHER};
 CREATE VIEW malformed AS
@@ -150,6 +180,9 @@ ADD_ROUTE = _insert("route", 6).replace("INSERT", "INSERT OR REPLACE")
 ADD_CANDIDATE = _insert("candidate", 12)
 ADD_FAILURE = _insert("failure", 4)
 ADD_MALFORMED = _insert("malformed_update", 5)
+
+PUT_TIMING = _insert("timing", 10).replace("INSERT", "INSERT OR REPLACE")
+PUT_EXPIRY = _insert("expiry", 8).replace("INSERT", "INSERT OR REPLACE")
 
 DROP_ROUTES = "DELETE FROM route WHERE router = ?"
 DROP_CANDIDATES = "DELETE FROM candidate WHERE router = ?"

@@ -216,6 +216,11 @@ class Store:
             2 * len(rows) * ROW_COST,
         )
 
+    def put(self, statements: Statements) -> None:
+        """Run statements of `schema` with their rows in one transaction, after the others."""
+        self.submit()
+        self._put(statements, sum(map(len, statements.values())) * ROW_COST)
+
     def finish(self, verdict: str, exit_code: int, report: Mapping[str, object]) -> None:
         """Record how the run ended; `report` is kept as JSON. The last call counts."""
         row = (self._clock(), verdict, exit_code, json.dumps(report))

@@ -18,6 +18,7 @@ from bgplab.facts import BestChanged, MalformedUpdate
 from bgplab.rib.loc_rib import LocRib
 from bgplab.rib.path import Local, Path, Source
 from bgplab.session.effects import Effect
+from bgplab.session.intervals import Intervals
 from bgplab.session.session import Session
 from bgplab.speaker.inbound import Inbound
 from bgplab.speaker.outbound import JITTER, Export, Kind, Outbound
@@ -122,6 +123,10 @@ class Routing:
     def coalesced(self) -> float:
         """The longest time in seconds that changes were held together before a decision."""
         return self._pacer.longest
+
+    def mrai_intervals(self, peer: str) -> Intervals:
+        """Give the intervals of MinRouteAdvertisementIntervalTimer that a peer had to wait."""
+        return self._outbound[peer].mrai
 
     # What sessions tell (bgplab.session.session.Routes).
 

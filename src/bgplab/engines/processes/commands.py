@@ -116,6 +116,13 @@ class Candidates(amp.Command):
     response = [(b"part", amp.String()), (b"last", amp.Boolean())]
 
 
+class Timings(amp.Command):
+    """Controller to router: one part of what its sessions measured of their timers."""
+
+    arguments = [(b"number", amp.Integer())]
+    response = [(b"part", amp.String()), (b"last", amp.Boolean())]
+
+
 class Measure(amp.Command):
     """Controller to router: what the router measured of itself so far."""
 

@@ -22,6 +22,7 @@ from bgplab.engines.obstacles import Ends
 from bgplab.engines.processes import commands
 from bgplab.engines.processes.clock import LabClock
 from bgplab.engines.processes.convergence import Convergence
+from bgplab.engines.processes.expiries import Expiries
 from bgplab.engines.processes.gather import those_that_come
 from bgplab.engines.processes.lifecycle import Lifecycle
 from bgplab.engines.processes.news import News
@@ -30,12 +31,14 @@ from bgplab.engines.processes.starters import ForkServerStarter, SpawnStarter
 from bgplab.engines.quiescence import Detector
 from bgplab.engines.verdict import Verdict
 from bgplab.errors import LabError
-from bgplab.facts import BestChanged, Fact, StateChanged
+from bgplab.facts import BestChanged, Fact, HoldExpired, SessionEnded, StateChanged
 from bgplab.observe.candidates import Candidate, from_lines
+from bgplab.observe.expiry import Expiry
 from bgplab.observe.histogram import LatenessHistogram
 from bgplab.observe.recorder import Recorder, SessionState
 from bgplab.observe.records import Quiet, decode
 from bgplab.observe.store import RouteRow, Store
+from bgplab.observe.timing import SessionTiming
 from bgplab.session.events import State
 from bgplab.wire.nlri import encode_prefix
 
@@ -70,6 +73,7 @@ class ProcessLab(Lifecycle):
         )
         self._news = News(reactor)
         self._listeners: list[Callable[[str, Fact], None]] = []
+        self._expiries = Expiries(routers, self.silences)
         self._submitting = LoopingCall(store.submit)
         self._submitting.clock = reactor
 
@@ -144,6 +148,10 @@ class ProcessLab(Lifecycle):
                     continue  # told for the convergence alone, not to be recorded
             elif isinstance(record, StateChanged):
                 self._convergence.moved(record)
+            elif isinstance(record, HoldExpired):
+                self._expiries.expired(name, record)
+            elif isinstance(record, SessionEnded):
+                self._expiries.ended(name, record)
             self._recorder.record(name, record)
         self._news.tell()
 
@@ -222,6 +230,27 @@ class ProcessLab(Lifecycle):
         encode_prefix(prefix)
         return from_lines(await self._ask(router, commands.Candidates, prefix=prefix))
 
+    async def timings(self) -> list[SessionTiming]:
+        """Give what every session end of the routers that answer measured of its timers."""
+        return await self._timings_of(self._detector.alive)
+
+    async def _timings_of(self, names: Iterable[str]) -> list[SessionTiming]:
+        def ask(name: str) -> Deferred[str]:
+            return Deferred.fromCoroutine(self._ask(name, commands.Timings))
+
+        answers = await self._from_all(ask, names)
+        lines = (line for text in answers for line in text.splitlines())
+        timings = [SessionTiming.from_json(line) for line in lines]
+        self._expiries.learn(timings)
+        return timings
+
+    async def expiries(self) -> list[Expiry]:
+        """List the hold timers that expired, and why; peers that have not told are asked."""
+        missing = self._expiries.missing()
+        if missing:
+            await self._timings_of(missing)
+        return self._expiries.judge()
+
     async def _ask(self, router: str, command: type[Any], **values: Any) -> str:
         """Ask a router for what comes in parts, and join them."""
         found = self._running(router)
@@ -247,12 +276,15 @@ class ProcessLab(Lifecycle):
 
         await self._from_all(lambda name: Deferred.fromCoroutine(one(name)))
 
-    async def _from_all(self, ask: Callable[[str], Deferred[Any]]) -> list[Any]:
-        """Ask all routers that run at once; give the answers of those that answer in time."""
+    async def _from_all(
+        self, ask: Callable[[str], Deferred[Any]], names: Iterable[str] | None = None
+    ) -> list[Any]:
+        """Ask all routers that run at once, or some; give the answers that come in time."""
+        awake = self._detector.awake
         asked = [
             ask(name).addTimeout(PATIENCE, self._reactor)
-            for name in self._detector.awake
-            if self._routers[name].ready
+            for name in (awake if names is None else names)
+            if name in awake and self._routers[name].ready
         ]
         return await those_that_come(asked)
 

@@ -39,6 +39,7 @@ from bgplab.facts import Fact
 from bgplab.observe.candidates import all_candidates, candidates, to_lines
 from bgplab.observe.inputs import decode
 from bgplab.observe.records import FRAME_LIMIT, RecordWriter
+from bgplab.observe.timing import timings_of
 from bgplab.rib.decision import reason
 from bgplab.speaker.inputs import Inject
 from bgplab.wire.attributes import format_as_path
@@ -203,6 +204,18 @@ class RouterChild(AMPChild):
         return self._part(f"candidates {prefix}", number, write)
 
     commands.Candidates.responder(candidates)
+
+    def timings(self, number: int) -> dict[str, Any]:
+        """Give one part of what the sessions measured; records that wait go first."""
+        self._flush()
+        return self._part("timings", number, self._timings)
+
+    commands.Timings.responder(timings)
+
+    def _timings(self) -> str:
+        shell = self._router
+        found = timings_of(shell.config.name, shell.speaker, shell.keepalive_lateness)
+        return "\n".join(timing.to_json() for timing in found)
 
     def _part(self, what: str, number: int, write: Callable[[], str]) -> dict[str, Any]:
         """Give one part of a long answer, which is written when the first part is asked for."""

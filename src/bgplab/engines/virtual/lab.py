@@ -17,14 +17,15 @@ from bgplab.engines.outcome import route_rows
 from bgplab.engines.verdict import CONVERGED, DIVERGES, TIMEOUT, Cycle, Death, Verdict
 from bgplab.engines.virtual.network import Network
 from bgplab.engines.virtual.trial import Trial
-from bgplab.engines.virtual.wires import NEVER
 from bgplab.errors import ProcessError, UsageError
-from bgplab.facts import BestChanged, Fact
+from bgplab.facts import BestChanged, Fact, HoldExpired
 from bgplab.observe.candidates import Candidate, all_candidates, candidates
+from bgplab.observe.expiry import GENUINE, Expiry, describe
 from bgplab.observe.histogram import LatenessHistogram
 from bgplab.observe.recorder import Recorder, SessionState
 from bgplab.observe.runs import did_you_mean
 from bgplab.observe.store import RouteRow, Store
+from bgplab.observe.timing import SessionTiming, timings_of
 from bgplab.session.events import State
 from bgplab.speaker.inputs import Input, Originate, Reset, Withdraw
 from bgplab.speaker.speaker import Speaker
@@ -84,7 +85,8 @@ class VirtualLab:
         self._trial: Trial | None = None
         self._listeners: list[Callable[[str, Fact], None]] = []
         self._told = 0  # facts that listeners have heard
-        if self._terse:  # a day has millions of them, all in time; `keepalives` sums them up
+        self._expiries: list[Expiry] = []
+        if self._terse:  # a day has millions of them, all in time; `timings` sums them up
             for made in self.network.speakers.values():
                 for session in made.sessions.values():
                     session.tells_keepalives = False
@@ -288,21 +290,14 @@ class VirtualLab:
             0,
         )
 
-    def keepalives(self) -> tuple[int, float, float]:
-        """Sum up the KEEPALIVEs of the connections that are up: number, least, greatest.
+    async def timings(self) -> Sequence[SessionTiming]:
+        """Give what every session end of the routers that live measured of its timers."""
+        speakers = self.network.speakers.items()
+        return [each for name, speaker in speakers for each in timings_of(name, speaker, {})]
 
-        The latter two are the silence before one, as a share of the session's keepalive time;
-        RFC 4271 section 10 has it between 0.75 and 1. The first of a connection does not count.
-        """
-        number, least, greatest = 0, NEVER, 0.0
-        for name, speaker in self.network.speakers.items():
-            for end in self.network.ends(name):
-                base = speaker.sessions[end.peer].negotiated.keepalive
-                if end.keepalives and base:
-                    number += end.keepalives
-                    least = min(least, end.least / base)
-                    greatest = max(greatest, end.greatest / base)
-        return number, least, greatest
+    async def expiries(self) -> Sequence[Expiry]:
+        """List the hold timers that expired: all genuine, as no router is ever late."""
+        return list(self._expiries)
 
     def sessions_up(self) -> bool:
         """Tell whether every session that nothing keeps down is Established at both ends."""
@@ -375,8 +370,14 @@ class VirtualLab:
             self._changed(router, fact)  # type: ignore[arg-type]  # as just seen
             if self._terse:
                 return
+        elif kind is HoldExpired:
+            self._expired(router, fact)  # type: ignore[arg-type]  # as just seen
         if self._recorder is not None:
             self._recorder.record(router, fact)
+
+    def _expired(self, router: str, fact: HoldExpired) -> None:
+        evidence = f"{fact.peer} was silent: in virtual time no router is late"
+        self._expiries.append(describe(router, fact, GENUINE, evidence))
 
     def _changed(self, router: str, fact: BestChanged) -> None:
         at, prefix, peer, as_path = fact
