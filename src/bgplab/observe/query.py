@@ -44,6 +44,14 @@ TABLES: dict[str, tuple[tuple[str, ...], str]] = {
         "",
     ),
     "route_changes": (("at", "router", "prefix", "from_peer", "as_path"), "at"),
+    "acts": (("at", "router", "peer", "text"), "at"),
+    "causes": (
+        (
+            *("at", "router", "prefix", "told", "epoch", "number"),
+            *("since", "kind", "source", "source_epoch", "source_number"),
+        ),
+        "at",
+    ),
     "updates": (("at", "router", "peer", "direction", "octets"), "at"),
     "octets": (("at", "router", "peer", "direction", "octets"), "at"),
     "errors": (("at", "router", "peer", "text"), "at"),

@@ -126,10 +126,13 @@ class Outbound:
             self._end_of_rib = False
             messages.append(END_OF_RIB)
         if messages:
-            self.session.send_updates(messages, now)
+            self._transmit(messages, now)
         mrai = self.session.config.timers.mrai
         if mrai > 0 and (groups or (withdrawn and self._flags.rate_limit_withdrawals)):
             self._quiet_until = now + mrai * self._jitter()
+
+    def _transmit(self, messages: list[bytes], now: float) -> None:
+        self.session.send_updates(messages, now)
 
     def _jitter(self) -> float:
         """Draw the factor of RFC 4271 section 10, as the session's flag says."""

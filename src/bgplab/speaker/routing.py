@@ -71,6 +71,8 @@ class Inbound:
 class Routing:
     """All routes of one router. Implements `bgplab.session.session.Routes` for its sessions."""
 
+    outbound: type[Outbound] = Outbound
+
     def __init__(
         self, config: RouterConfig, emit: Callable[[Effect], None], rng: random.Random
     ) -> None:
@@ -104,7 +106,7 @@ class Routing:
         """Know a session; its order among the sessions is the order of candidates."""
         self._inbound[session.name] = Inbound(session)
         policy = compile_chain(export_rules(self.config, session.config), session.name)
-        self._outbound[session.name] = Outbound(
+        self._outbound[session.name] = self.outbound(
             session, self._local, self.config.flags, self._rng, policy
         )
         self.loc_rib.watch([inbound.adj for inbound in self._inbound.values()])

@@ -21,7 +21,11 @@ from bgplab.observe.runs import did_you_mean
 
 
 class Acts:
-    """Carries acts out. `disturbed` is called before each, `carried_out` after it."""
+    """Carries acts out. `disturbed` is called before each, `carried_out` after it.
+
+    `note` is told what is asked for in a scenario's words, the name of the act first, and of
+    which routers: one, or the two ends of a link or session.
+    """
 
     def __init__(
         self,
@@ -30,12 +34,14 @@ class Acts:
         detector: Detector,
         disturbed: Callable[[], None],
         carried_out: Callable[[], None],
+        note: Callable[..., None] = lambda text, *routers: None,
     ) -> None:
         self._routers = routers
         self._pairs = dict.fromkeys(sessions)  # the planned sessions, by their two ends
         self._detector = detector
         self._disturbed = disturbed
         self._carried_out = carried_out
+        self._note_act = note
 
     async def announce(
         self,
@@ -46,15 +52,22 @@ class Acts:
     ) -> None:
         """Let a router originate prefixes. Raises ValueError for what is no prefix."""
         fields = {"prefixes": prefixes, "med": med, "communities": communities}
-        await self._act(router, "Originate", fields)
+        await self._act(router, "Originate", fields, f"announce {' '.join(prefixes)}")
 
     async def withdraw(self, router: str, *prefixes: str) -> None:
         """Let a router withdraw prefixes of its own. Raises ValueError for no prefix."""
-        await self._act(router, "Withdraw", {"prefixes": prefixes})
+        fields = {"prefixes": prefixes}
+        await self._act(router, "Withdraw", fields, f"withdraw {' '.join(prefixes)}")
 
     async def reset(self, router: str, *peers: str) -> None:
-        """Tear down sessions of a router, all if none is named; they come back."""
-        await self._act(router, "Reset", {"peers": peers})
+        """Tear down sessions of a router, all if none is named; they come back.
+
+        Raises UsageError for a peer that it has no session with.
+        """
+        for peer in peers:
+            self._session(router, peer)
+            self._note_act("session-reset", router, peer)
+        await self._act(router, "Reset", {"peers": peers}, "" if peers else "session-reset")
 
     async def link_down(self, a: str, b: str) -> None:
         """Cut the link between two routers: both see it at once, and it stays down.
@@ -76,6 +89,7 @@ class Acts:
 
     async def _link(self, a: str, b: str, *, up: bool) -> None:
         ends = self._ends(a, b)
+        self._note_act("link-up" if up else "link-down", a, b)
         self._detector.expect(self._session(a, b), up)
         for router in ends:
             peer = b if router.config.name == a else a
@@ -102,9 +116,13 @@ class Acts:
         peers = (a, b)
         return sorted(ends, key=lambda router: not _only_listens(router.config, peers))
 
-    async def _act(self, name: str, kind: str, fields: dict[str, Any]) -> None:
+    async def _act(self, name: str, kind: str, fields: dict[str, Any], text: str) -> None:
+        """Give a router an input; `text` says what is asked for, unless that is noted."""
         act = json.dumps([kind, fields]).encode()
-        await self._carry_out(self._router(name), commands.Act, act=act)
+        router = self._router(name)
+        if text:
+            self._note_act(text, name)
+        await self._carry_out(router, commands.Act, act=act)
 
     async def _carry_out(self, router: RemoteRouter, command: type[Any], **values: Any) -> None:
         """Let a router carry out an act; the network has not converged until it has."""
@@ -124,6 +142,7 @@ class Acts:
         found = self._router(router)
         if not found.alive:
             raise ProcessError(router, "not running")
+        self._note_act("kill", router)
         found.on_purpose = True
         os.kill(found.pid, signal.SIGKILL)
         self._detector.disturb(router)

@@ -77,7 +77,9 @@ class ProcessLab(Acts):
         detector = Detector(remote, sessions)
         judge = Convergence(reactor, self._clock, detector, remote, self.measures)
         self._convergence = judge
-        super().__init__(remote, sessions, detector, judge.disturbed, judge.carried_out)
+        super().__init__(
+            remote, sessions, detector, judge.disturbed, judge.carried_out, self._noted
+        )
         self._stopping = False
         self._submitting = LoopingCall(store.submit)
         self._submitting.clock = reactor
@@ -186,6 +188,10 @@ class ProcessLab(Acts):
     def give_up(self, error: LabError) -> None:
         """Let nobody wait for a change any more: the lab as a whole has failed."""
         self._convergence.give_up(error)
+
+    def _noted(self, text: str, *routers: str) -> None:
+        """Enter into the record what is asked for, of one router or of two ends of a link."""
+        self._recorder.act(self.now(), text, *routers)
 
     def _received(self, router: RemoteRouter, frame: bytes) -> None:
         """Take a frame of records: facts go to the store, reports to the detector."""
