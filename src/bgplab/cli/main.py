@@ -32,6 +32,9 @@ COMMANDS = {
     "run": Lazy("bgplab.cli.run:run", "Start a lab, wait until it converges, report, stop."),
     "up": Lazy("bgplab.cli.up:up", "Start a lab and keep it until Ctrl-C, with a live table."),
     "show": Lazy("bgplab.cli.show:show", "Ask what happened in a run, also while it lasts."),
+    "explain": Lazy(
+        "bgplab.cli.explain:explain", "Say why a router has the route that it has."
+    ),
     "diff": Lazy("bgplab.cli.diff:diff", "Compare two runs: where do they part?"),
     "replay": Lazy(
         "bgplab.cli.replay:replay", "Run recorded routers again; examine them step by step."

@@ -20,6 +20,7 @@ RECORDED_FROM = {
     "timers": Level.TRANSITIONS,
     "route-changes": Level.TRANSITIONS,
     "candidates": Level.UPDATES,
+    "causes": Level.UPDATES,
     "updates": Level.UPDATES,
     "octets": Level.OCTETS,
 }
@@ -40,6 +41,8 @@ Tables:
   routes         what each router holds in the end, and why it is best
   candidates     all paths that routers hold, and the step at which each lost (--record updates)
   route-changes  every change of a best route
+  acts           what was done to routers and links, as by a scenario
+  causes         why each best route changed and each UPDATE was sent (--record updates)
   updates        UPDATE messages in hex (run with --record updates)
   octets         all that went through a session, in hex (run with --record octets)
   errors         exceptions in callbacks: mistakes of the lab itself

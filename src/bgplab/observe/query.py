@@ -62,6 +62,14 @@ TABLES: dict[str, tuple[tuple[str, ...], str]] = {
         "",
     ),
     "route_changes": (("at", "router", "prefix", "from_peer", "as_path"), "at"),
+    "acts": (("at", "router", "peer", "text"), "at"),
+    "causes": (
+        (
+            *("at", "router", "prefix", "told", "epoch", "number"),
+            *("since", "kind", "source", "source_epoch", "source_number"),
+        ),
+        "at",
+    ),
     "updates": (("at", "router", "peer", "direction", "octets"), "at"),
     "octets": (("at", "router", "peer", "direction", "octets"), "at"),
     "errors": (("at", "router", "peer", "text"), "at"),
@@ -115,7 +123,8 @@ def show(
     if table not in TABLES:
         raise UsageError(f"no table {table!r}{did_you_mean(table, TABLES)}")
     columns, order = TABLES[table]
-    filters = {"router": router, "peer": peer, "prefix": _prefix(prefix)}
+    prefix = None if prefix is None else read_prefix(prefix)
+    filters = {"router": router, "peer": peer, "prefix": prefix}
     chosen = {key: value for key, value in filters.items() if value is not None}
     where = {_column(table, columns, key): value for key, value in chosen.items()}
     query = f"SELECT {', '.join(columns)} FROM {table}"  # noqa: S608 -- names from TABLES only
@@ -126,7 +135,7 @@ def show(
     with open_run(path) as connection:
         for key in ("router", "peer"):
             if key in chosen:
-                _check_router(connection, chosen[key])
+                check_router(connection, chosen[key])
         return Result(columns, connection.execute(query, tuple(where.values())).fetchall())
 
 
@@ -194,16 +203,15 @@ def _column(table: str, columns: tuple[str, ...], key: str) -> str:
     return key
 
 
-def _check_router(connection: sqlite3.Connection, name: str) -> None:
+def check_router(connection: sqlite3.Connection, name: str) -> None:
+    """Raise UsageError for a router that is not of the run, with the nearest name."""
     known = {row[0]: None for row in connection.execute("SELECT name FROM router ORDER BY id")}
     if name not in known:
         raise UsageError(f"no router {name!r} in this run{did_you_mean(name, known)}")
 
 
-def _prefix(text: str | None) -> str | None:
+def read_prefix(text: str) -> str:
     """Write a prefix as the store does. Raises UsageError for what is none."""
-    if text is None:
-        return None
     try:
         return str(IPv4Network(text))
     except ValueError as error:

@@ -3,8 +3,8 @@
 The owner's thread only appends rows to a list. A batch (1,000 rows, or whatever has gathered
 when the owner calls `submit`, say every 100 ms) goes through a queue to the writer thread,
 which stores it in one transaction. The owner never waits: while more than `BACKLOG` octets are
-queued, rows of the bulky tables (timers, route changes, updates, octets) are dropped and
-counted in `lost`, which is part of the run's record; all others are always kept.
+queued, rows of the bulky tables (timers, route changes, updates, causes, octets) are dropped
+and counted in `lost`, which is part of the run's record; all others are always kept.
 
 The first failure of the writer is told to the owner by a callback, raised again by `flush` and
 `close`, and ends the recording.
@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 from bgplab import __version__
 from bgplab.config import Level, RouterConfig
 from bgplab.errors import StoreError
+from bgplab.facts import CauseKind
 from bgplab.observe import schema
 from bgplab.observe.candidates import Candidate
 from bgplab.session.events import Event, State
@@ -347,6 +348,8 @@ def _lay_out(connection: sqlite3.Connection, info: RunInfo, started: int, wall: 
     connection.executemany("INSERT INTO state VALUES (?, ?)", states)
     events = [(event.value, event.label) for event in Event]
     connection.executemany("INSERT INTO event VALUES (?, ?)", events)
+    kinds = [(kind.value, kind.name.lower().replace("_", " ")) for kind in CauseKind]
+    connection.executemany("INSERT INTO cause_kind VALUES (?, ?)", kinds)
 
 
 def _enter_routers(

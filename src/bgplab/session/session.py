@@ -266,16 +266,18 @@ class Session:
         updates = [each for each in messages if each[HEADER_LENGTH - 1] == UPDATE]
         self.updates_sent += len(updates)
         if self._records_updates:
-            for message in updates:
-                self.emit(UpdateSent(now, self.name, message[HEADER_LENGTH:]))
+            for number, message in enumerate(messages, self.sent - len(messages) + 1):
+                if message[HEADER_LENGTH - 1] == UPDATE:
+                    body = message[HEADER_LENGTH:]
+                    self.emit(UpdateSent(now, self.name, body, self.epoch, number))
 
     def deliver(self, bodies: Sequence[bytes], now: float) -> None:
         """Hand UPDATEs to the router, in their order. Raises what the router raises."""
         self.received += len(bodies)
         self.updates_received += len(bodies)
         if self._records_updates:
-            for body in bodies:
-                self.emit(UpdateReceived(now, self.name, body))
+            for number, body in enumerate(bodies, self.received - len(bodies) + 1):
+                self.emit(UpdateReceived(now, self.name, body, self.epoch, number))
         self._routes.update(self, bodies, now)
 
     def deliver_refresh(self, body: bytes, now: float) -> None:

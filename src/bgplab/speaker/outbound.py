@@ -146,7 +146,7 @@ class Outbound:
             self._end_of_rib = False
             messages.append(END_OF_RIB)
         if messages:
-            self.session.send_updates(messages, now)
+            self._transmit(messages, now)
         mrai = self.session.config.timers.mrai
         if mrai > 0:
             if free and self._waits:
@@ -160,6 +160,9 @@ class Outbound:
         """Keep account of an interval whose end has let routes go."""
         late = now - self._quiet_until
         self.session.timing.fired(self.mrai, now - self._since, mrai, late)
+
+    def _transmit(self, messages: list[bytes], now: float) -> None:
+        self.session.send_updates(messages, now)
 
     def _jitter(self) -> float:
         """Draw the factor of RFC 4271 section 10, as the session's flag says."""

@@ -44,6 +44,8 @@ ROUTE_REFRESH = 0  # the plain request among the subtypes of RFC 7313
 class Routing:
     """All routes of one router. Implements `bgplab.session.session.Routes` for its sessions."""
 
+    outbound: type[Outbound] = Outbound
+
     def __init__(
         self, config: RouterConfig, emit: Callable[[Effect], None], rng: random.Random
     ) -> None:
@@ -76,7 +78,9 @@ class Routing:
     def add(self, session: Session) -> None:
         """Know a session; its order among the sessions is the order of candidates."""
         self._inbound[session.name] = Inbound(session)
-        self._outbound[session.name] = Outbound(session, self._local, self.config, self._rng)
+        self._outbound[session.name] = self.outbound(
+            session, self._local, self.config, self._rng
+        )
         self.loc_rib.watch([inbound.adj for inbound in self._inbound.values()])
 
     def start(self, now: float) -> None:

@@ -53,7 +53,8 @@ class Lifecycle(Acts):
         detector: Detector,
     ) -> None:
         super().__init__(
-            *(routers, sessions, detector, judge.disturbed, judge.carried_out), clock.seconds
+            *(routers, sessions, detector, judge.disturbed, judge.carried_out),
+            *(clock.seconds, lambda text, *names: recorder.act(clock.seconds(), text, *names)),
         )
         self.deaths: list[Death] = []
         self.on_death: Callable[[Death], None] = lambda death: None

@@ -213,38 +213,53 @@ class VirtualLab:
         communities: tuple[int, ...] = (),
     ) -> None:
         """Let a router originate prefixes. Raises ValueError for what is no prefix."""
-        self._act(router, Originate(prefixes, med, communities))
+        given = Originate(prefixes, med, communities)
+        self._act(router, given, f"announce {' '.join(prefixes)}")
 
     async def withdraw(self, router: str, *prefixes: str) -> None:
         """Let a router withdraw prefixes of its own. Raises ValueError for no prefix."""
-        self._act(router, Withdraw(prefixes))
+        self._act(router, Withdraw(prefixes), f"withdraw {' '.join(prefixes)}")
 
     async def reset(self, router: str, *peers: str) -> None:
         """Tear down sessions of a router, all if none is named; they come back."""
         for peer in peers:
             self._session(router, peer)
-        self._act(router, Reset(peers))
+            self._note_act("session-reset", router, peer)
+        self._act(router, Reset(peers), "" if peers else "session-reset")
 
-    def _act(self, router: str, given: Input) -> None:
+    def _act(self, router: str, given: Input, text: str) -> None:
         self._alive(router)
+        if text:
+            self._note_act(text, router)
         self._calm()
         self.network.feed(router, given)
+
+    def _note_act(self, text: str, *routers: str) -> None:
+        """Enter into the record what is asked for, in a scenario's words, the act's name first.
+
+        It is asked of one router, or of the two ends of a link or session.
+        """
+        if self._recorder is not None:
+            self._recorder.act(self.network.now, text, *routers)
 
     async def link_down(self, a: str, b: str) -> None:
         """Cut the link of two routers: both see it at once, and it stays down."""
         self._session(a, b)
+        self._note_act("link-down", a, b)
         self._calm()
         self.network.link_down(a, b)
 
     async def link_up(self, a: str, b: str) -> None:
         """Mend a link that was cut; its session comes back."""
         self._session(a, b)
+        self._note_act("link-up", a, b)
         self._calm()
         self.network.link_up(a, b)
 
     def kill(self, router: str) -> None:
         """Kill a router as a crash would; no death of the lab. ProcessError if it is dead."""
         self._alive(router)
+        self._note_act("kill", router)
         self._calm()
         self.network.kill(router)
         if self._recorder is not None:
