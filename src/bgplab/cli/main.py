@@ -31,6 +31,9 @@ COMPLETE = "_BGPLAB_COMPLETE"  # the shell's completion script sets it
 COMMANDS = {
     "run": Lazy("bgplab.cli.run:run", "Start a lab, wait until it converges, report, stop."),
     "test": Lazy("bgplab.cli.test:test", "Run topology files as tests, and sum up."),
+    "script": Lazy(
+        "bgplab.cli.script:script", "Take a lab through steps read from standard input."
+    ),
     "up": Lazy("bgplab.cli.up:up", "Start a lab and keep it until Ctrl-C, with a live table."),
     "show": Lazy("bgplab.cli.show:show", "Ask what happened in a run, also while it lasts."),
     "diff": Lazy("bgplab.cli.diff:diff", "Compare two runs: where do they part?"),

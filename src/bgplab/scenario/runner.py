@@ -34,13 +34,16 @@ class Outcome:
         return all(step.ok for step in self.steps)
 
 
-async def run(lab: Lab, steps: Sequence[Step], timeout: float) -> Outcome:
+async def run(
+    lab: Lab, steps: Sequence[Step], timeout: float, stage: Stage | None = None
+) -> Outcome:
     """Take a lab, which has been started, through the steps.
 
+    `stage` is what earlier steps left to know, where these go on from those.
     A wait that sets no limit of its own may take `timeout` seconds. Of the lab's errors only
     those of an act become a failed step (a router that is dead, or has no such peer).
     """
-    stage = Stage(lab, timeout)
+    stage = stage or Stage(lab, timeout)
     began = lab.now()
     results: list[StepResult] = []
     for step in steps:

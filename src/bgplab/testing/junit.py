@@ -81,14 +81,8 @@ def _case(suite: ET.Element, result: Result) -> None:
         first = next(iter(result.reasons()))
         attributes = {"type": TYPES.get(result.code, "lab"), "message": legal(first.text)}
         ET.SubElement(case, kind, attributes).text = legal("\n".join(result.lines()))
-    steps = [_step(step) for step in result.steps]
-    if steps:
-        ET.SubElement(case, "system-out").text = legal("\n".join(steps))
+    told = "\n".join(result.told())
+    if told:
+        ET.SubElement(case, "system-out").text = legal(told)
     if result.errors:
         ET.SubElement(case, "system-err").text = legal(result.errors)
-
-
-def _step(step: dict[str, object]) -> str:
-    word = {True: "ok  ", False: "FAIL", None: "skip"}[step["ok"]]  # type: ignore[index]  # so
-    measured = f"  ({step['actual']})" if step["ok"] and step["actual"] else ""
-    return f"{word}  line {step['line']}: {step['step']}{measured}"

@@ -91,6 +91,13 @@ class Result:
         if store and self.code != EXIT_PASS:
             yield f"    store     {store}"
 
+    def told(self) -> Iterator[str]:
+        """Write what became of each step, one a line."""
+        words = {True: "ok  ", False: "FAIL", None: "skip"}
+        for step in self.steps:
+            measured = f"  ({step['actual']})" if step["ok"] and step["actual"] else ""
+            yield f"{words[step['ok']]}  line {step['line']}: {step['step']}{measured}"
+
     def to_dict(self) -> dict[str, Any]:
         """Give the result as plain data."""
         return {
