@@ -126,7 +126,7 @@ class Script:
         try:
             steps = self._resolve(given)
         except TopologyError as error:
-            first = len(self._steps)
+            first = len(self._steps) if len(given) > 1 else None
             return {"ok": False, "problems": [_problem(each, first) for each in error.problems]}
         since = self._lab.now() - self._began
         outcome = await runner.run(self._lab, steps, self.stage.timeout, self.stage)
@@ -146,21 +146,24 @@ class Script:
 
     def _resolve(self, given: list[Any]) -> list[Step]:
         """Give the meaning of steps that follow those taken. Raises TopologyError."""
-        from dataclasses import replace
-
         from bgplab.topology.load import loads
 
-        data = {**self._data, "scenario": [*self._steps, *given]}
-        new = loads(json.dumps(data), self._name).scenario[self._known :]
-        # What the line of a file is to a scenario, is here the number of a step.
-        return [replace(step, line=self._known + i) for i, step in enumerate(new, 1)]
+        # A step has a line of its own: what that is to a file, is here the number of a step.
+        listed = ",\n".join(json.dumps(step) for step in (*self._steps, *given))
+        text = f'{{"scenario": [{listed}], {json.dumps(self._data)[1:]}'
+        return list(loads(text, self._name).scenario[self._known :])
 
 
-def _problem(each: Problem, first: int) -> str:
-    """Write a mistake in a step: where it stands in that, not among all steps."""
+def _problem(each: Problem, first: int | None) -> str:
+    """Write a mistake in a step: where it stands in that, not in a file.
+
+    `first` is the number of steps before, None where there is but this one.
+    """
     where, _, inner = each.path.partition("]")
     number = where.removeprefix("scenario[")
-    which = f"step {int(number) - first + 1}: " if number.isdecimal() else ""
+    which = ""
+    if first is not None and number.isdecimal():
+        which = f"step {int(number) - first + 1}: "
     inner = inner.lstrip(".")
     return f"{which}{inner}: {each.message}" if inner else f"{which}{each.message}"
 

@@ -13,8 +13,13 @@ from typing import IO
 GRACE = 15.0  # seconds that a lab has to clean up after SIGTERM
 
 
+def bgplab(*arguments: str) -> list[str]:
+    """Give the command line of `bgplab ARGUMENTS`, of this very package."""
+    return [sys.executable, "-m", "bgplab", *arguments]
+
+
 class Child:
-    """A running `bgplab ARGUMENTS`.
+    """A command that runs.
 
     Its output goes to files without a name, so that it never waits for us. A process group of
     its own keeps Ctrl-C of a terminal from it: we end it, once (`stop`). `stdin` and `stdout`
@@ -23,7 +28,7 @@ class Child:
 
     def __init__(
         self,
-        arguments: Sequence[str],
+        command: Sequence[str],
         stdin: int = subprocess.DEVNULL,
         stdout: int | None = None,
     ) -> None:
@@ -31,7 +36,7 @@ class Child:
         self._err: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 -- as above
         try:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "bgplab", *arguments],
+                command,
                 stdin=stdin,
                 stdout=self._out if stdout is None else stdout,
                 stderr=self._err,

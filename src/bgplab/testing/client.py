@@ -21,7 +21,7 @@ from contextlib import suppress
 from typing import IO, Any, NamedTuple, Self
 
 from bgplab.errors import LabError, UsageError
-from bgplab.testing.child import GRACE, Child
+from bgplab.testing.child import GRACE, Child, bgplab
 from bgplab.testing.lines import LineReader
 
 LIMIT = 600.0  # seconds of real time for one answer: more than any wait of the lab's own
@@ -105,7 +105,7 @@ class LabClient:
         for name, value in options.items():
             arguments += [f"--{name.replace('_', '-')}", str(value)]
         file = "-" if given else os.fspath(topology)  # type: ignore[arg-type]  # no mapping
-        self._child = Child([*arguments, "--", file], subprocess.PIPE, subprocess.PIPE)
+        self._child = Child(bgplab(*arguments, "--", file), subprocess.PIPE, subprocess.PIPE)
         self._reader = LineReader(_pipe(self._child.process.stdout).fileno())
         try:
             if given:

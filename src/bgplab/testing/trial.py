@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bgplab.errors import EXIT_LAB
-from bgplab.testing.child import Child
+from bgplab.testing.child import Child, bgplab
 from bgplab.testing.result import Result
 
 LIMIT = 300.0  # seconds of real time that a test may take unless something else is said
@@ -26,9 +26,10 @@ class Trial:
     seed: int = 0
     cores: int = 1  # of the machine that it takes; two runs that share one spoil each other
 
-    def arguments(self) -> list[str]:
-        """Give the arguments of the command."""
-        return ["run", "--json", "--engine", self.engine, "--seed", str(self.seed), self.file]
+    def command(self) -> list[str]:
+        """Give the command that runs it."""
+        seed = str(self.seed)
+        return bgplab("run", "--json", "--engine", self.engine, "--seed", seed, "--", self.file)
 
 
 def cores_of(engine: str, routers: int, available: int) -> int:
@@ -45,7 +46,7 @@ class Running:
         self.trial = trial
         self.attempt = attempt
         self.began = time.monotonic()
-        self.child = Child(trial.arguments())
+        self.child = Child(trial.command())
 
     @property
     def overdue(self) -> float:
