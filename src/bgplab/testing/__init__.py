@@ -4,3 +4,5 @@ files.py finds them, trial.py runs one in a child process, pool.py many, result.
 of it. client.py drives a lab from Python. Nothing here imports Twisted, pydantic or yaml: a
 test run that has no lab pays nothing.
 """
+
+PARENT = "BGPLAB_PARENT"  # in the environment: the process that a command ends with (cli/main)

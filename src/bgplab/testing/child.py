@@ -10,6 +10,8 @@ import tempfile
 from collections.abc import Sequence
 from typing import IO
 
+from bgplab.testing import PARENT
+
 GRACE = 15.0  # seconds that a lab has to clean up after SIGTERM
 
 
@@ -22,8 +24,9 @@ class Child:
     """A command that runs.
 
     Its output goes to files without a name, so that it never waits for us. A process group of
-    its own keeps Ctrl-C of a terminal from it: we end it, once (`stop`). `stdin` and `stdout`
-    may be pipes instead (subprocess.PIPE); the parent then holds their other ends.
+    its own keeps Ctrl-C of a terminal from it: we end it, once (`stop`); and the kernel does if
+    we are killed. `stdin` and `stdout` may be pipes instead (subprocess.PIPE); the parent then
+    holds their other ends.
     """
 
     def __init__(
@@ -40,7 +43,11 @@ class Child:
                 stdin=stdin,
                 stdout=self._out if stdout is None else stdout,
                 stderr=self._err,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                env={
+                    **os.environ,
+                    "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+                    PARENT: str(os.getpid()),
+                },
                 process_group=0,
             )
         except BaseException:

@@ -82,6 +82,7 @@ class LabClient:
         self.report: dict[str, Any] | None = None
         self._child: Child | None = None
         self._reader: LineReader | None = None
+        self._asked = False  # and not answered yet
 
     def run(
         self,
@@ -98,7 +99,7 @@ class LabClient:
         """
         if self._child is not None:
             raise UsageError("the lab runs already: close() it first, or take another one")
-        self.report = None
+        self.report, self._asked = None, False
         text = isinstance(topology, str) and "\n" in topology
         given = text or isinstance(topology, Mapping)
         arguments = ["script", "--engine", engine]
@@ -140,6 +141,8 @@ class LabClient:
         if child is None or self._reader is None:
             return self.report
         last = None
+        if self._asked:  # a step is under way that nobody waits for any more
+            child.terminate()
         try:
             with suppress(BrokenPipeError):  # it has ended, and something was left unread
                 _pipe(child.process.stdin).close()
@@ -180,6 +183,7 @@ class LabClient:
         if self._child is None:
             raise UsageError(NO_LAB)
         stdin = _pipe(self._child.process.stdin)
+        self._asked = True
         with suppress(BrokenPipeError):  # it has ended: the answer that does not come says why
             stdin.write(json.dumps(value, default=str).encode() + b"\n")
             stdin.flush()
@@ -193,6 +197,7 @@ class LabClient:
             answer = _object(reader.read(LIMIT))
         except TimeoutError:
             raise LabError(f"the lab has not answered within {LIMIT:g} s") from None
+        self._asked = False
         if answer is not None:
             return answer
         child.reap(GRACE)
