@@ -151,7 +151,10 @@ def test_wrong_usage_is_told(files, folder, capsys, arguments, message):
     assert message in err
 
 
-def test_ctrl_c_ends_all_runs_and_their_labs(files, tmp_path):
+@pytest.mark.parametrize(
+    "number, code, told", [(signal.SIGINT, 130, "Interrupted."), (signal.SIGKILL, -9, "")]
+)
+def test_all_runs_and_their_labs_end_with_the_command(files, number, code, told):
     files(a=f"{PAIR}scenario: [{{wait: {{for: 100s}}}}]\n", b=PASSES)
     # A run that waits has said on standard error that its sessions are up; not to us. Its
     # database is there as soon as its lab is.
@@ -178,12 +181,12 @@ def test_ctrl_c_ends_all_runs_and_their_labs(files, tmp_path):
         assert command.stderr.readline().startswith("passed    b.yaml processes")
         below = descendants(command.pid)
         assert below
-        command.send_signal(signal.SIGINT)
+        command.send_signal(number)
         _, errors = command.communicate(timeout=20)
     finally:
         command.kill()
         command.communicate()
-    assert (command.returncode, errors.strip()) == (130, "Interrupted.")
+    assert (command.returncode, errors.strip()) == (code, told)
     assert [pid for pid in below if not gone(pid)] == []
 
 
