@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from bgplab.topology.document import Document, Path
+from bgplab.topology.fidelity import Fidelity
 from bgplab.topology.fields import Model
 from bgplab.topology.generate import Generated
 from bgplab.topology.model import Defaults, File, Group, Lab, Link, Node
@@ -40,6 +41,7 @@ class Parts:
     complete: bool = True  # False: some routers or groups may be missing here
     scenario: list[tuple[Path, StepModel]] = field(default_factory=list)
     all_steps: bool = True  # False: some steps may be missing here
+    fidelity: Fidelity = field(default_factory=Fidelity)
 
 
 def parse(document: Document) -> Parts:
@@ -77,6 +79,7 @@ def _parse(document: Document) -> Parts:
         links=links,
         generate=generate,
         ibgp=lab.ibgp,
+        fidelity=file.fidelity,
     )
 
 
@@ -259,6 +262,7 @@ _LIMITS = {
     "greater_than_equal": ("at least", "ge"),
     "less_than_equal": ("at most", "le"),
     "less_than": ("less than", "lt"),
+    "greater_than": ("more than", "gt"),
     "multiple_of": ("a multiple of", "multiple_of"),
 }
 

@@ -22,6 +22,17 @@ Rules = tuple[Rule, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
+class FidelityLimits:
+    """How late timers may fire before a run of processes is invalid.
+
+    `lateness` is the limit in seconds of the lab; None: `share` of its shortest interval.
+    """
+
+    share: float = 0.05
+    lateness: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """One router with everything that the file, its group and the defaults say of it."""
 
@@ -70,6 +81,7 @@ class Topology:
     warnings: tuple[str, ...] = ()
     source: str = ""  # the text of the file
     scenario: tuple[Step, ...] = ()
+    fidelity: FidelityLimits = FidelityLimits()
 
 
 def adjacency(topology: Topology) -> dict[str, list[str]]:

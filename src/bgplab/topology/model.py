@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from bgplab.topology.fidelity import Fidelity
 from bgplab.topology.fields import (
     Asn,
     Duration,
@@ -373,4 +374,9 @@ class File(Model):
         default=[],
         description="What `bgplab run` does to the lab, step by step, and what must be true. "
         "Left out: it waits until the lab has converged.",
+    )
+    fidelity: Fidelity = Field(
+        default=Fidelity.model_construct(),
+        description="How punctual timers must be. What is later makes the run INVALID, neither "
+        "passed nor failed. The engine in virtual time is never late.",
     )

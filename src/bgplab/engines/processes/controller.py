@@ -26,6 +26,7 @@ from bgplab.config import Level
 from bgplab.engines.processes import forkserver, preflight, usage
 from bgplab.engines.processes.clock import LabClock
 from bgplab.errors import EXIT_INTERRUPTED, LabError, StoreError
+from bgplab.observe.fidelity import Certificate, Evidence, Rule, certify, make_rule
 from bgplab.observe.runs import DATABASE, LOGS, inputs_folder, new_run_folder
 from bgplab.observe.store import RunInfo, Store
 from bgplab.topology.graph import Topology
@@ -34,6 +35,7 @@ from bgplab.topology.plan import DEFAULT_PORT, Plan, plan
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
+    from bgplab.engines.interface import Measures
     from bgplab.engines.processes.lab import ProcessLab
     from bgplab.engines.processes.starters import ForkServerStarter, SpawnStarter
     from bgplab.engines.verdict import Report, StepResult, Verdict
@@ -54,6 +56,7 @@ class Options:
     port: int = DEFAULT_PORT
     seed: int = 0
     time_scale: float = 1.0  # seconds of the machine that a second of the lab takes
+    lateness_limit: float | None = None  # seconds of the machine; None: as the file has it
     store: Path | None = None  # the database; by default in a new folder of the runs folder
     began: float = field(default_factory=time.monotonic)  # when the command was started
 
@@ -95,7 +98,10 @@ def prepare(
         if warm is not None:
             warm.dismiss()
         raise
-    return Run(planned, text, options, database, logs, claim, warm)
+    rule = make_rule(
+        planned.routers, topology.fidelity, options.time_scale, options.lateness_limit
+    )
+    return Run(planned, text, options, database, logs, claim, warm, rule)
 
 
 def _crowded(planned: Plan, factor: float) -> Plan:
@@ -143,6 +149,7 @@ class Run:
         logs: Path,
         claim: socket.socket,
         warm: forkserver.Warm | None,
+        rule: Rule,
     ) -> None:
         self.plan = planned
         self.options = options
@@ -151,6 +158,7 @@ class Run:
         self._logs = logs
         self._claim = claim
         self._warm = warm
+        self._rule = rule
         self._text = text
         self._reactor: Any = None
         self._store: Store | None = None
@@ -249,7 +257,6 @@ class Run:
         """Measure, enter the routes into the database, and sum the run up."""
         from bgplab.engines.timescale import time_scale
         from bgplab.engines.verdict import CONVERGED, Report, Seconds
-        from bgplab.observe.fidelity import certify
 
         lab, store = self._opened()
         measures = await lab.measures()
@@ -277,7 +284,7 @@ class Run:
             routes=measures.routes,
             cpu_seconds=cpu,
             memory_mb_per_router=memory,
-            fidelity=certify([measures.lateness], self._interval()),
+            fidelity=self._certify(measures),
             coalesced=measures.coalesced,
             store=str(self.database),
             unsettled=verdict.reasons,
@@ -297,12 +304,26 @@ class Run:
         self._reported = True
         return report
 
-    def _interval(self) -> float | None:
-        """Give the shortest protocol interval in seconds of the machine, or None."""
-        from bgplab.observe.fidelity import shortest_interval
+    async def certificate(self) -> Certificate:
+        """Judge how the machine has kept time so far."""
+        lab, _ = self._opened()
+        return self._certify(await lab.measures())
 
-        interval = shortest_interval(self.plan.routers)
-        return None if interval is None else self.clock.real(interval)
+    def _certify(self, measures: Measures) -> Certificate:
+        """Judge by what the routers measured, and what the machine did meanwhile."""
+        lab, _ = self._opened()
+        evidence = Evidence(
+            len(self.plan.routers),
+            measures.lateness,
+            measures.latest,
+            measures.links,
+            measures.latest_link,
+            measures.silent,
+            measures.stalls,
+            lab.stalls,
+            lab.load(),
+        )
+        return certify(evidence, self._rule)
 
     async def close(self) -> None:
         """End the lab and close the database; safe at any stage, and twice.

@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +21,19 @@ from twisted.python.failure import Failure
 
 from bgplab.config import Level, RouterConfig
 from bgplab.engines.interface import Measures, Progress, RouterState
-from bgplab.engines.processes import commands
+from bgplab.engines.processes import commands, meter
 from bgplab.engines.processes.acts import Acts
 from bgplab.engines.processes.clock import LabClock
 from bgplab.engines.processes.convergence import Convergence
 from bgplab.engines.processes.gather import all_of, those_that_come
+from bgplab.engines.processes.measuring import Pulse, summed_up
 from bgplab.engines.processes.remote import ControllerAMP, RemoteRouter
 from bgplab.engines.processes.starters import ForkServerStarter, SpawnStarter, describe_end
 from bgplab.engines.quiescence import Detector
 from bgplab.engines.verdict import Death, Verdict
 from bgplab.errors import LabError, ProcessError
 from bgplab.facts import BestChanged, StateChanged
-from bgplab.observe.histogram import LatenessHistogram
+from bgplab.observe.load import Load, Stalls
 from bgplab.observe.recorder import Recorder, SessionState
 from bgplab.observe.records import Quiet, decode
 from bgplab.observe.store import RouteRow, Store
@@ -77,13 +78,16 @@ class ProcessLab(Acts):
         self._convergence = judge
         super().__init__(remote, sessions, detector, judge.disturbed, judge.carried_out)
         self._stopping = False
-        self._submitting = LoopingCall(store.submit)
+        self._before: meter.Sample | None = None  # when the routers dialled
+        self._pulse = Pulse(store.submit, SUBMIT_EVERY)
+        self._submitting = LoopingCall(self._pulse.beat)
         self._submitting.clock = reactor
 
     # Start and stop.
 
     async def start(self) -> None:
         """Start all routers and let them dial. Raises ProcessError or HostError."""
+        self._pulse.start()
         self._submitting.start(SUBMIT_EVERY, now=False)
         queue = deque(self._routers.values())
         workers = [
@@ -98,6 +102,7 @@ class ProcessLab(Acts):
             told = [router.tell(commands.Scale, **clock) for router in self._routers.values()]
             await all_of(told)
         await all_of([router.tell(commands.Listen) for router in self._routers.values()])
+        self._before = meter.sample(self.pids, self.helper_pids)
         await all_of([router.tell(commands.Dial) for router in self._routers.values()])
 
     async def _start_from(self, queue: deque[RemoteRouter]) -> None:
@@ -235,30 +240,38 @@ class ProcessLab(Acts):
 
         await self._from_all(lambda name: Deferred.fromCoroutine(one(name)))
 
-    async def _from_all(self, ask: Callable[[str], Deferred[Any]]) -> list[Any]:
+    async def _from_all(self, ask: Callable[[str], Deferred[Any]]) -> dict[str, Any]:
         """Ask all live routers at once; give the answers of those that answer in time."""
-        asked = [
-            ask(name).addTimeout(PATIENCE, self._reactor)
-            for name in self._detector.alive
-            if self._routers[name].ready
-        ]
-        return await those_that_come(asked)
+        names = [name for name in self._detector.alive if self._routers[name].ready]
+        asked = [ask(name).addTimeout(PATIENCE, self._reactor) for name in names]
+        answers = await those_that_come(
+            [each.addCallback(_with, name) for name, each in zip(names, asked, strict=True)]
+        )
+        return dict(answers)
 
     async def measures(self) -> Measures:
         """Collect what the live routers measured of themselves."""
         answers = await self._from_all(lambda name: self._routers[name].call(commands.Measure))
-        lateness = LatenessHistogram()
-        for answer in answers:
-            lateness.merge(LatenessHistogram.from_bytes(answer["lateness"]))
-        return Measures(
-            lateness,
-            sum(answer["sent"] for answer in answers),
-            sum(answer["received"] for answer in answers),
-            sum(answer["routes"] for answer in answers),
-            max((answer["coalesced"] for answer in answers), default=0.0),
-            sum(answer["failures"] for answer in answers),
-            sum(answer["busy"] for answer in answers),
+        return summed_up(answers, self._silent(answers))
+
+    def _silent(self, answers: Mapping[str, object]) -> tuple[str, ...]:
+        """List the live routers that did not answer, but for those that somebody stopped."""
+        return tuple(
+            name
+            for name, router in self._routers.items()
+            if router.alive
+            and router.ready
+            and name not in answers
+            and not meter.stopped(router.pid)
         )
+
+    def load(self) -> Load | None:
+        """Tell what the machine has done since the routers dialled; None before that."""
+        if self._before is None:
+            return None
+        routers = {name: router.pid for name, router in self._routers.items() if router.alive}
+        after = meter.sample(routers.values(), self.helper_pids)
+        return meter.load(self._before, after, routers, len(meter.processors()))
 
     def progress(self) -> Progress:
         """Tell how far the lab has come."""
@@ -282,6 +295,11 @@ class ProcessLab(Acts):
         ]
 
     @property
+    def stalls(self) -> Stalls:
+        """The stalls of the controller's own reactor."""
+        return self._pulse.stalls
+
+    @property
     def helper_pids(self) -> list[int]:
         """The processes that belong to the lab besides its routers and this one."""
         return self._starter.helper_pids
@@ -298,3 +316,7 @@ class ProcessLab(Acts):
     def sessions(self) -> dict[tuple[str, str], SessionState]:
         """The state of every session end, by router and peer, as last recorded."""
         return self._recorder.sessions
+
+
+def _with(answer: Any, name: str) -> tuple[str, Any]:
+    return name, answer
