@@ -196,6 +196,11 @@ class Certificate:
     load: Load | None = None
     virtual: bool = False  # time is virtual: nothing can be late
 
+    @property
+    def excess(self) -> float:
+        """How many times its bound the worst figure of lateness is; 0 without a bound."""
+        return max(_excess(late, self.rule) for late in (self.lateness, self.links) if late)
+
     def to_dict(self) -> dict[str, Any]:
         """Give the certificate as plain data for a report."""
         return {
