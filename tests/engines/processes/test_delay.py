@@ -100,3 +100,18 @@ def test_a_line_may_be_written_to_by_what_it_delivers():
     link.line.write(b"a")
     link.clock.pump([0.05, 0.05])
     assert link.octets == b"ab"
+
+
+def test_it_tells_of_each_write_when_it_was_due():
+    clock, due = Clock(), []
+    line = DelayLine(
+        clock, clock.seconds, 0.05, 0.0, random.Random(1), lambda octets: None, due.append
+    )
+    line.write(b"a")
+    clock.advance(0.02)
+    line.write(b"b")
+    clock.advance(0.9)
+    assert due == pytest.approx([0.05, 0.07])
+    line.write(b"c")
+    line.flush()
+    assert len(due) == 2  # not late: sent before its time

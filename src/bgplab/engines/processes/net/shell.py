@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ class Shell:
         self._due = 0.0  # the deadline that the call stands for
         self._armed_at = 0.0
         self._rest_until = 0.0  # no tick before that time
-        self._excused = 0.0  # what was due up to then is not called late
+        self._excused = -inf  # what was due up to then is not called late
 
     def _speaker(self, inputs: str) -> Speaker:
         """Make the Speaker, and the log of its inputs if there is to be one."""
