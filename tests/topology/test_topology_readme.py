@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from bgplab.topology import expectations, model, policy, scenario, testing
+from bgplab.topology import expectations, fidelity, model, policy, scenario, testing
 from bgplab.topology.fields import Model
 from bgplab.topology.load import loads
 from bgplab.topology.schema import schema
@@ -19,6 +19,7 @@ def test_readme_names_every_timer_flag_model_and_key_of_the_language():
         model.Node,
         model.Link,
         model.LinkDefaults,
+        fidelity.Fidelity,
         policy.Rule,
         policy.Match,
         policy.Set,
@@ -30,7 +31,8 @@ def test_readme_names_every_timer_flag_model_and_key_of_the_language():
         testing.TestSettings,
     ]
     keys = {field.alias or "" for item in models for field in item.model_fields.values()}
-    keys |= {"scenario", "test", *scenario.STEPS, *scenario.WAITS, *expectations.EXPECTATIONS}
+    keys |= {"scenario", "fidelity", "test"}
+    keys |= {*scenario.STEPS, *scenario.WAITS, *expectations.EXPECTATIONS}
     for definition in schema()["definitions"].values():
         properties = definition.get("properties", {})
         if "model" in properties:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from bgplab.topology.document import Document, Path
+from bgplab.topology.fidelity import Fidelity
 from bgplab.topology.fields import Model
 from bgplab.topology.generate import Generated
 from bgplab.topology.graph import HowTested
@@ -42,6 +43,7 @@ class Parts:
     scenario: list[tuple[Path, StepModel]] = field(default_factory=list)
     test: HowTested = field(default_factory=HowTested)
     all_steps: bool = True  # False: some steps may be missing here
+    fidelity: Fidelity = field(default_factory=Fidelity)
 
 
 def parse(document: Document) -> Parts:
@@ -80,6 +82,7 @@ def _parse(document: Document) -> Parts:
         generate=generate,
         ibgp=lab.ibgp,
         test=file.test.value(),
+        fidelity=file.fidelity,
     )
 
 
@@ -262,6 +265,7 @@ _LIMITS = {
     "greater_than_equal": ("at least", "ge"),
     "less_than_equal": ("at most", "le"),
     "less_than": ("less than", "lt"),
+    "greater_than": ("more than", "gt"),
     "multiple_of": ("a multiple of", "multiple_of"),
 }
 

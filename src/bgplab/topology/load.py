@@ -18,6 +18,11 @@ def load(path: str | os.PathLike[str]) -> Topology:
     Raises TopologyError with every mistake of the file, also if there is no such file.
     """
     file = os.fspath(path)
+    return loads(read(file), file)
+
+
+def read(file: str) -> str:
+    """Read the text of a topology file. Raises TopologyError."""
     try:
         with Path(file).open("rb") as stream:
             octets = stream.read(MAX_OCTETS + 1)
@@ -25,7 +30,7 @@ def load(path: str | os.PathLike[str]) -> Topology:
         reason = error.strerror or str(error)
         message = f"cannot read the file: {reason[0].lower()}{reason[1:]}"
         raise TopologyError([Problem(file, 1, 1, "", message)]) from error
-    return loads(decode(octets, file), file)
+    return decode(octets, file)
 
 
 def loads(text: str, name: str = "topology.yaml") -> Topology:
@@ -33,10 +38,14 @@ def loads(text: str, name: str = "topology.yaml") -> Topology:
 
     Raises TopologyError with every mistake of the text.
     """
-    document = Document(text, name)
+    return resolved(Document(text, name))
+
+
+def resolved(document: Document) -> Topology:
+    """Resolve a document that has been read. Raises TopologyError with every mistake of it."""
     parts = parse(document)
     if not parts.name and not document.problems:
-        parts.name = Path(name).stem
+        parts.name = Path(document.file).stem
     topology = resolve(parts, document)
     document.raise_problems()
     return topology

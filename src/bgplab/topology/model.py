@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from bgplab.topology.fidelity import Fidelity
 from bgplab.topology.fields import (
     Asn,
     Duration,
@@ -378,4 +379,9 @@ class File(Model):
     test: TestSettings = Field(
         default=TestSettings.model_construct(),
         description="How `bgplab test` and pytest run this file.",
+    )
+    fidelity: Fidelity = Field(
+        default=Fidelity.model_construct(),
+        description="How punctual timers must be. What is later makes the run INVALID, neither "
+        "passed nor failed. The engine in virtual time is never late.",
     )
