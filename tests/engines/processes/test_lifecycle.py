@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from pathlib import Path
 
 import pytest
 
@@ -37,10 +38,10 @@ async def converged(lab, limit=15):
 
 def lives(pid):
     try:
-        with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().rpartition(")")[2].split()[0] not in "ZX"
+        text = Path(f"/proc/{pid}/stat").read_text()
     except FileNotFoundError:
         return False
+    return text.rpartition(")")[2].split()[0] not in "ZX"
 
 
 @pytest.mark.parametrize("start", ["fork", "spawn"])
@@ -167,8 +168,8 @@ def test_hogs_compute_for_as_long_as_they_are_asked_to_and_end_with_the_lab(play
         assert lab.hog_pids == others
         assert not lives(first)
         for pid in others:
-            with open(f"/proc/{pid}/schedstat") as stat:
-                assert int(stat.read().split()[0]) > 50e6  # nanoseconds that it ran
+            ran = Path(f"/proc/{pid}/schedstat").read_text().split()[0]
+            assert int(ran) > 50e6  # nanoseconds
         return others
 
     others = play(DIAMOND, scenario)

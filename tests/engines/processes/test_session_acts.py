@@ -118,7 +118,7 @@ def test_garbage_costs_the_session_and_no_more(play):
         assert ("r1", 1) in told  # Message Header Error
         assert lab.progress().established == 4
         await lab.link_down("r1", "r2")
-        with pytest.raises(NotNowError, match="^r1 has no connection to r2$"):
+        with pytest.raises(NotNowError, match=r"^r1 has no connection to r2$"):
             await lab.send_octets("r1", "r2", frame(KEEPALIVE, b""))
         await converged(lab)
 

@@ -116,7 +116,7 @@ def test_a_paused_router_is_dropped_when_hold_time_is_over_and_comes_back(play):
         await lab.pause("r4")
         await lab.pause("r4")  # once is enough
         for wrong in (lab.routes("r4"), lab.announce("r4", "10.44.0.0/16")):
-            with pytest.raises(NotNowError, match="^r4 is paused$"):
+            with pytest.raises(NotNowError, match=r"^r4 is paused$"):
                 await wrong
         verdict = await converged(lab)
         assert 1.9 < verdict.at - began < 3.5
@@ -154,21 +154,30 @@ def test_a_pause_shorter_than_hold_time_costs_no_session(play):
     play(DIAMOND, scenario)
 
 
-def test_a_router_is_paused_while_somebody_waits_for_its_answer(play):
+def test_a_session_to_a_silent_peer_without_hold_time_never_ends_and_the_verdict_says_so(play):
     async def scenario(lab, run):
-        text = "a session to a silent peer without hold time never ends"
+        still = "session r1-r2: still Established at r2 although r1 is paused"
         await lab.pause("r1")
         verdict = await lab.until_converged(0.3)
-        assert verdict.name == "timeout", text
-        assert verdict.reasons == (
-            "session r1-r2: still Established at r2 although r1 is paused, "
-            "and its hold time is 0",
-        )
+        assert verdict.name == "timeout"
+        assert verdict.reasons == (f"{still}, and its hold time is 0",)
         await lab.resume("r1")
         await converged(lab)
 
     pair = DIAMOND.replace("hold: 3s", "hold: 0").replace(", r1-r3, r2-r4, r3-r4", "")
     play(pair, scenario)
+
+
+def test_a_router_that_is_paused_while_it_owes_an_answer_to_the_second_wave(play):
+    async def scenario(lab, run):
+        waiting = lab.until_converged(15)  # the question is on its way
+        await lab.pause("r4")
+        assert (await lab.until_converged(0.3)).name == "timeout"
+        await lab.resume("r4")
+        verdict = await waiting
+        assert verdict.name == "converged", verdict.reasons
+
+    play(DIAMOND, scenario)
 
 
 @pytest.mark.slow
