@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from bgplab.topology import expectations, model, policy, scenario
+from bgplab.topology import expectations, model, policy, scenario, testing
 from bgplab.topology.fields import Model
 from bgplab.topology.load import loads
 from bgplab.topology.schema import schema
@@ -27,9 +27,10 @@ def test_readme_names_every_timer_flag_model_and_key_of_the_language():
         expectations.RouteOf,
         expectations.ConvergenceBounds,
         expectations.UpdateBounds,
+        testing.TestSettings,
     ]
     keys = {field.alias or "" for item in models for field in item.model_fields.values()}
-    keys |= {"scenario", *scenario.STEPS, *scenario.WAITS, *expectations.EXPECTATIONS}
+    keys |= {"scenario", "test", *scenario.STEPS, *scenario.WAITS, *expectations.EXPECTATIONS}
     for definition in schema()["definitions"].values():
         properties = definition.get("properties", {})
         if "model" in properties:

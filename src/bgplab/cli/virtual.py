@@ -6,14 +6,14 @@ import gc
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from bgplab.cli.files import read_topology
 from bgplab.cli.output import duration
-from bgplab.cli.scenario import play
+from bgplab.cli.scenario import Play, play
 from bgplab.errors import EXIT_INTERRUPTED, UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from bgplab.engines.processes.controller import Options
     from bgplab.engines.verdict import Cycle, Report
     from bgplab.engines.virtual.controller import Run
-    from bgplab.topology.steps import Step
 
 TIMEOUT = 86_400.0  # virtual seconds: they cost little
 REFRESH = 0.2  # seconds between two looks at the progress
@@ -30,11 +29,12 @@ SHOWN = 24  # changes of a cycle; the rest is counted
 
 
 class Course(NamedTuple):
-    """How long a run goes on, in virtual seconds, and whether it leaves the scenario out."""
+    """How long a run goes on, in virtual seconds, and what becomes of the scenario."""
 
     timeout: float | None
     until: float | None
     no_scenario: bool
+    stop_at_first: bool
 
 
 class DurationType(click.ParamType):  # type: ignore[type-arg]  # generic in stubs only
@@ -86,8 +86,10 @@ def run_virtual(
     topology = read_topology(file)
     run = controller.prepare(topology, topology.source, chosen)
     steps = () if course.no_scenario else topology.scenario
+    timeout = TIMEOUT if course.timeout is None else course.timeout
+    what = Play(topology, steps, timeout, course.stop_at_first, options.seed)
     try:
-        return run_at_once(_run(run, steps, course, status, show))
+        return run_at_once(_run(run, what, course.until, status, show))
     except KeyboardInterrupt:
         status.line("interrupted: the lab is stopped")
         sys.exit(EXIT_INTERRUPTED)
@@ -97,8 +99,8 @@ def run_virtual(
 
 async def _run(
     run: Run,
-    steps: Sequence[Step],
-    course: Course,
+    what: Play,
+    until: float | None,
     status: Status,
     show: Callable[[Report], None],
 ) -> Report:
@@ -112,12 +114,11 @@ async def _run(
             shown = time.monotonic()
 
     lab.pulse = pulse
-    timeout = TIMEOUT if course.timeout is None else course.timeout
-    verdict, results = await play(run, lab, steps, timeout)
+    played = await play(run, lab, what)
     status.progress(lab.progress())
-    if course.until is not None:
-        await run.stay(course.until)
-    report = await run.report(verdict, results)
+    if until is not None:
+        await run.stay(until)
+    report = await run.report(*played)
     status.done()
     show(report)
     return report

@@ -13,8 +13,11 @@ from typing import Protocol
 from bgplab.config import Rule
 from bgplab.engines.verdict import Death, Verdict
 from bgplab.facts import Fact
+from bgplab.observe.candidates import Candidate
+from bgplab.observe.expiry import Expiry
 from bgplab.observe.histogram import LatenessHistogram
 from bgplab.observe.store import RouteRow
+from bgplab.observe.timing import SessionTiming
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +185,18 @@ class Lab(Protocol):
 
     def sessions_up(self) -> bool:
         """Tell whether every session that nothing keeps down is Established at both ends."""
+
+    async def candidates(self, router: str, prefix: str) -> Sequence[Candidate]:
+        """Give every path that a router holds to a prefix, and why it is not the best.
+
+        Raises ValueError for what is no prefix.
+        """
+
+    async def timings(self) -> Sequence[SessionTiming]:
+        """Give what every session end measured of its timers; of routers that answer."""
+
+    async def expiries(self) -> Sequence[Expiry]:
+        """List the hold timers that expired, in the order of their times, and why."""
 
     async def measures(self) -> Measures:
         """Collect what the routers measured of themselves."""

@@ -81,7 +81,7 @@ class VirtualFigures:
     events: int  # inputs and deadlines of routers
     events_per_second: float  # of wall time
     sessions_lost: int  # session ends that were Established and then were not
-    keepalives: int  # sent in Established sessions that are up at the end
+    keepalives: int  # that a KeepaliveTimer called for
     keepalive_share: tuple[float, float] | None  # least, greatest silence before one / interval
 
     def to_dict(self) -> dict[str, Any]:
@@ -105,6 +105,7 @@ class StepResult:
 
     `at` is when the step was over, in seconds on the lab's clock from the scenario's begin.
     `expected` and `actual` are text for people; `actual` is "" where there is nothing to tell.
+    `details` are lines that explain a failure.
     """
 
     line: int
@@ -113,6 +114,7 @@ class StepResult:
     at: float | None = None
     expected: str = ""
     actual: str = ""
+    details: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Give the result as plain data."""
@@ -123,6 +125,7 @@ class StepResult:
             "at": _rounded(self.at),
             "expected": self.expected,
             "actual": self.actual,
+            "details": list(self.details),
         }
 
 
@@ -148,6 +151,7 @@ class Report:
     time_scale: TimeScale | None = None  # None where time is virtual
     deaths: tuple[Death, ...] = ()
     scenario: tuple[StepResult, ...] = ()
+    down: tuple[str, ...] = ()  # sessions that the scenario has left down, and why
     failures: int = 0
     notes: tuple[str, ...] = field(default=())
     cycle: Cycle | None = None  # what repeats, if the verdict is "diverges"
@@ -194,6 +198,7 @@ class Report:
             "store": self.store,
             "unsettled": list(self.unsettled),
             "scenario": [step.to_dict() for step in self.scenario],
+            "down": list(self.down),
             "deaths": [
                 {"router": death.router, "status": death.status, "at": _rounded(death.at)}
                 for death in self.deaths

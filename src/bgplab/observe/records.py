@@ -15,12 +15,15 @@ from typing import Any, NamedTuple
 from bgplab.facts import (
     BestChanged,
     CallbackFailed,
+    Caused,
     Fact,
+    HoldExpired,
     MalformedUpdate,
     NotificationReceived,
     NotificationSent,
     OctetsReceived,
     OctetsSent,
+    SessionEnded,
     StateChanged,
     TimerFired,
     UpdateReceived,
@@ -69,6 +72,11 @@ _STATE = Struct("<HBHqBBB")  # old, new, event
 _NOTIFICATION = Struct("<HBHqBB")  # code, subcode; data follows
 _TIMER = Struct("<HBHqq")  # lateness in nanoseconds; the timer's name follows
 _SPLIT = Struct("<HBHqB")  # length of the first of two parts that follow
+_HOLD = Struct("<HBHqQqqHqI")  # epoch, heard, last received, hold, late, unread
+_ENDED = Struct("<HBHqQqqq")  # epoch, last sent, keepalive, late
+_UPDATE = Struct("<HBHqQQ")  # epoch, number; octets follow
+# epoch, number, since, kind, source, its epoch and number; the prefix follows
+_CAUSED = Struct("<HBHqQQqBHQQ")
 _QUIET = Struct("<HBHqQq")  # activity, last change; sessions follow
 _SESSION = Struct("<HBQQQ")  # peer, state, epoch, sent, received
 _HEAD_SIZE, _STATE_SIZE, _TIMER_SIZE, _SPLIT_SIZE = (
@@ -91,6 +99,9 @@ _KINDS: dict[type, int] = {
             MalformedUpdate,
             CallbackFailed,
             Quiet,
+            HoldExpired,
+            SessionEnded,
+            Caused,
         ),
         1,
     )
@@ -210,6 +221,37 @@ def _decode_timer(record: bytes, names: _Names) -> TimerFired:
     return TimerFired(at / 1e9, names[peer] or "", timer, late / 1e9)
 
 
+def _encode_hold(fact: HoldExpired, index: Index) -> bytes:
+    return _HOLD.pack(
+        *(_HOLD.size, _KINDS[HoldExpired], index[fact.peer], nanoseconds(fact.at)),
+        *(fact.epoch, nanoseconds(fact.heard), nanoseconds(fact.last_received)),
+        *(fact.hold, nanoseconds(fact.late), fact.unread),
+    )
+
+
+def _decode_hold(record: bytes, names: _Names) -> HoldExpired:
+    _, _, peer, at, epoch, heard, received, hold, late, unread = _HOLD.unpack_from(record)
+    return HoldExpired(
+        *(at / 1e9, names[peer] or "", epoch),
+        *(heard / 1e9, received / 1e9, hold, late / 1e9, unread),
+    )
+
+
+def _encode_ended(fact: SessionEnded, index: Index) -> bytes:
+    return _ENDED.pack(
+        *(_ENDED.size, _KINDS[SessionEnded], index[fact.peer], nanoseconds(fact.at)),
+        *(fact.epoch, nanoseconds(fact.last_sent)),
+        *(nanoseconds(fact.keepalive), nanoseconds(fact.late)),
+    )
+
+
+def _decode_ended(record: bytes, names: _Names) -> SessionEnded:
+    _, _, peer, at, epoch, sent, keepalive, late = _ENDED.unpack_from(record)
+    return SessionEnded(
+        at / 1e9, names[peer] or "", epoch, sent / 1e9, keepalive / 1e9, late / 1e9
+    )
+
+
 def _encode_best(fact: BestChanged, index: Index) -> bytes:
     at, prefix, peer, as_path = fact
     tail = prefix + _text(as_path)
@@ -253,8 +295,38 @@ def _notification_codec(
     return encode, decode_one
 
 
+def _update_codec(
+    kind: type[UpdateSent | UpdateReceived],
+) -> tuple[Callable[[Any, Index], bytes], Callable[[bytes, _Names], Record]]:
+    number = _KINDS[kind]
+
+    def encode(fact: UpdateSent | UpdateReceived, index: Index) -> bytes:
+        at, peer, octets, *place = fact
+        size = _UPDATE.size + len(octets)
+        return _UPDATE.pack(size, number, index[peer], round(at * 1e9), *place) + octets
+
+    def decode_one(record: bytes, names: _Names) -> Record:
+        _, _, peer, at, *place = _UPDATE.unpack_from(record)
+        return kind(at / 1e9, names[peer] or "", record[_UPDATE.size :], *place)
+
+    return encode, decode_one
+
+
+def _encode_caused(fact: Caused, index: Index) -> bytes:
+    at, prefix, told, epoch, number, since, kind, source, *place = fact
+    head = (_CAUSED.size + len(prefix), _KINDS[Caused], index[told], nanoseconds(at))
+    cause = (nanoseconds(since), kind, index[source], *place)
+    return _CAUSED.pack(*head, epoch, number, *cause) + prefix
+
+
+def _decode_caused(record: bytes, names: _Names) -> Caused:
+    _, _, told, at, epoch, number, since, kind, source, *place = _CAUSED.unpack_from(record)
+    prefix, told, source = record[_CAUSED.size :], names[told] or "", names[source] or ""
+    return Caused(at / 1e9, prefix, told, epoch, number, since / 1e9, kind, source, *place)
+
+
 def _octets_codec(
-    kind: type[UpdateSent | UpdateReceived | OctetsSent | OctetsReceived],
+    kind: type[OctetsSent | OctetsReceived],
 ) -> tuple[Callable[[Any, Index], bytes], Callable[[bytes, _Names], Record]]:
     number = _KINDS[kind]
 
@@ -339,13 +411,16 @@ _CODECS: dict[type, tuple[Callable[[Any, Index], bytes], Callable[[bytes, _Names
     NotificationReceived: _notification_codec(NotificationReceived),
     TimerFired: (_encode_timer, _decode_timer),
     BestChanged: (_encode_best, _decode_best),
-    UpdateSent: _octets_codec(UpdateSent),
-    UpdateReceived: _octets_codec(UpdateReceived),
+    UpdateSent: _update_codec(UpdateSent),
+    UpdateReceived: _update_codec(UpdateReceived),
     OctetsSent: _octets_codec(OctetsSent),
     OctetsReceived: _octets_codec(OctetsReceived),
     MalformedUpdate: (_encode_malformed, _decode_malformed),
     CallbackFailed: (_encode_failed, _decode_failed),
     Quiet: (_encode_quiet, _decode_quiet),
+    HoldExpired: (_encode_hold, _decode_hold),
+    SessionEnded: (_encode_ended, _decode_ended),
+    Caused: (_encode_caused, _decode_caused),
 }
 _ENCODERS = {kind: codec[0] for kind, codec in _CODECS.items()}
 _DECODERS = {_KINDS[kind]: codec[1] for kind, codec in _CODECS.items()}

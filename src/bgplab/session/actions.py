@@ -100,6 +100,7 @@ def restart_retry(machine: Machine, now: float) -> None:
     """Restart ConnectRetryTimer with its configured value, with jitter."""
     base = machine.config.timers.connect_retry
     machine.timers.connect_retry = now + machine.session.jitter(base) if base else STOPPED
+    machine.retry_since = now
 
 
 def stop_retry(machine: Machine, now: float) -> None:
@@ -138,6 +139,18 @@ def restart_keepalive(machine: Machine, now: float) -> None:
     """Restart KeepaliveTimer with jitter, unless the negotiated hold time is zero."""
     base = machine.negotiated.keepalive
     machine.timers.keepalive = now + machine.session.jitter(base) if base else STOPPED
+
+
+def put_off_keepalive(machine: Machine, now: float) -> None:
+    """Restart KeepaliveTimer, as an UPDATE has just been sent; it never expires sooner for it.
+
+    Jitter could draw an earlier time than the one at which the engine is going to call. That
+    one is in the window too: RFC 4271 section 10 allows all up to the full interval.
+    """
+    due = machine.timers.keepalive
+    restart_keepalive(machine, now)
+    if machine.timers.keepalive < due < STOPPED:
+        machine.timers.keepalive = due
 
 
 def restart_send_hold(machine: Machine, now: float) -> None:

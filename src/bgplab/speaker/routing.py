@@ -18,6 +18,7 @@ from bgplab.facts import BestChanged, MalformedUpdate
 from bgplab.rib.loc_rib import LocRib
 from bgplab.rib.path import Local, Path, Source
 from bgplab.session.effects import Effect
+from bgplab.session.intervals import Intervals
 from bgplab.session.session import Session
 from bgplab.speaker.inbound import Inbound
 from bgplab.speaker.outbound import JITTER, Export, Kind, Outbound
@@ -42,6 +43,8 @@ ROUTE_REFRESH = 0  # the plain request among the subtypes of RFC 7313
 
 class Routing:
     """All routes of one router. Implements `bgplab.session.session.Routes` for its sessions."""
+
+    outbound: type[Outbound] = Outbound
 
     def __init__(
         self, config: RouterConfig, emit: Callable[[Effect], None], rng: random.Random
@@ -75,7 +78,9 @@ class Routing:
     def add(self, session: Session) -> None:
         """Know a session; its order among the sessions is the order of candidates."""
         self._inbound[session.name] = Inbound(session)
-        self._outbound[session.name] = Outbound(session, self._local, self.config, self._rng)
+        self._outbound[session.name] = self.outbound(
+            session, self._local, self.config, self._rng
+        )
         self.loc_rib.watch([inbound.adj for inbound in self._inbound.values()])
 
     def start(self, now: float) -> None:
@@ -122,6 +127,10 @@ class Routing:
     def coalesced(self) -> float:
         """The longest time in seconds that changes were held together before a decision."""
         return self._pacer.longest
+
+    def mrai_intervals(self, peer: str) -> Intervals:
+        """Give the intervals of MinRouteAdvertisementIntervalTimer that a peer had to wait."""
+        return self._outbound[peer].mrai
 
     # What sessions tell (bgplab.session.session.Routes).
 

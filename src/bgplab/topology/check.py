@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from bgplab.topology.document import Document, Path
 from bgplab.topology.fields import Model
 from bgplab.topology.generate import Generated
+from bgplab.topology.graph import HowTested
 from bgplab.topology.model import Defaults, File, Group, Lab, Link, Node
 from bgplab.topology.units import brief
 
@@ -39,6 +40,7 @@ class Parts:
     ibgp: str = "mesh"
     complete: bool = True  # False: some routers or groups may be missing here
     scenario: list[tuple[Path, StepModel]] = field(default_factory=list)
+    test: HowTested = field(default_factory=HowTested)
     all_steps: bool = True  # False: some steps may be missing here
 
 
@@ -77,6 +79,7 @@ def _parse(document: Document) -> Parts:
         links=links,
         generate=generate,
         ibgp=lab.ibgp,
+        test=file.test.value(),
     )
 
 

@@ -59,6 +59,15 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class HowTested:
+    """How `bgplab test` and pytest run a file; `timeout` in seconds of the machine."""
+
+    engines: tuple[str, ...] = ("virtual", "processes")
+    slow: bool = False
+    timeout: float | None = None  # None: that of the test run
+
+
+@dataclass(frozen=True, slots=True)
 class Topology:
     """A resolved topology; nodes and links stand in file order, generated ones last."""
 
@@ -70,6 +79,7 @@ class Topology:
     warnings: tuple[str, ...] = ()
     source: str = ""  # the text of the file
     scenario: tuple[Step, ...] = ()
+    test: HowTested = field(default_factory=HowTested)
 
 
 def adjacency(topology: Topology) -> dict[str, list[str]]:

@@ -24,6 +24,7 @@ from bgplab.topology.fields import (
 )
 from bgplab.topology.generate import Generator
 from bgplab.topology.policy import Relationship, Rules, RulesPerEnd
+from bgplab.topology.testing import TestSettings
 
 Coalesce = Annotated[
     Annotated[Literal["auto", "off"], Tag("<word>")] | Annotated[Duration, Tag("<time>")],
@@ -373,4 +374,8 @@ class File(Model):
         default=[],
         description="What `bgplab run` does to the lab, step by step, and what must be true. "
         "Left out: it waits until the lab has converged.",
+    )
+    test: TestSettings = Field(
+        default=TestSettings.model_construct(),
+        description="How `bgplab test` and pytest run this file.",
     )

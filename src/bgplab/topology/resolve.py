@@ -90,6 +90,7 @@ def resolve(parts: Parts, document: Document) -> Topology:
         links=tuple(links.resolve(edges)),
         ibgp=parts.ibgp,
         source=document.text,
+        test=parts.test,
     )
     if not document.problems:
         check_linked(document, parts.nodes, adjacency(topology))

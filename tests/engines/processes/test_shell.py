@@ -63,6 +63,9 @@ class Pipe(StringTransport):
     def setTcpNoDelay(self, enabled):
         pass
 
+    def getHandle(self):
+        return Handle()
+
     def abortConnection(self):
         self.closing = True
 
@@ -86,6 +89,9 @@ class Handle:
 
     def setsockopt(self, level, option, value):
         self.options.append((option, value))
+
+    def fileno(self):
+        return -1  # as of a socket that has been closed: nothing waits in it
 
 
 class Port:

@@ -22,6 +22,7 @@ from bgplab.engines.processes.gather import all_of
 from bgplab.engines.processes.remote import RemoteRouter, gone
 from bgplab.engines.quiescence import Detector
 from bgplab.errors import NotNowError, ProcessError, UsageError
+from bgplab.observe.expiry import Silences
 from bgplab.observe.inputs import encode, to_json
 from bgplab.observe.runs import did_you_mean
 from bgplab.speaker.inputs import (
@@ -52,8 +53,11 @@ class Acts:
         detector: Detector,
         disturbed: Callable[[], None],
         carried_out: Callable[[], None],
+        now: Callable[[], float],
         note: Callable[..., None] = lambda text, *routers: None,
     ) -> None:
+        self.now = now
+        self.silences = Silences()  # which the lab itself brings about
         self._routers = routers
         self._pairs = dict.fromkeys(sessions)  # the planned sessions, by their two ends
         self._detector = detector
@@ -163,6 +167,7 @@ class Acts:
         ends = self._ends(a, b)
         self._note_act("blackhole", a, b)
         self._detector.obstruct(a, b, BLACKHOLE)
+        self.silences.begin((a, b), self.now())
         await self._link(ends, a, b, commands.Link, change="darken")
 
     async def heal(self, a: str, b: str) -> None:
@@ -174,6 +179,7 @@ class Acts:
         self._note_act("heal", a, b)
         self._detector.clear(a, b, BLACKHOLE)
         await self._link(ends, a, b, commands.Link, change="heal")
+        self.silences.end((a, b), self.now())
 
     async def delay(self, a: str, b: str, delay: float, jitter: float = 0.0) -> None:
         """Let octets spend `delay` seconds, and up to `jitter` more, on a link, either way.
@@ -183,6 +189,9 @@ class Acts:
         ends = self._ends(a, b)
         self._note_act(f"delay {delay:g} s", a, b)
         self._delays[self._session(a, b)] = (delay, jitter)
+        if not self.silences.lasts((a, b)):  # what has just left takes this long to follow
+            self.silences.begin((a, b), self.now())
+            self.silences.end((a, b), self.now() + delay + jitter)
         await self._link(ends, a, b, commands.Delay, delay=delay, jitter=jitter)
 
     async def _link(

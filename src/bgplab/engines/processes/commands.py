@@ -109,6 +109,20 @@ class Routes(amp.Command):
     response = [(b"part", amp.String()), (b"last", amp.Boolean())]
 
 
+class Candidates(amp.Command):
+    """Controller to router: one part of all paths to a prefix ("": to all), as JSON lines."""
+
+    arguments = [(b"prefix", amp.Unicode()), (b"number", amp.Integer())]
+    response = [(b"part", amp.String()), (b"last", amp.Boolean())]
+
+
+class Timings(amp.Command):
+    """Controller to router: one part of what its sessions measured of their timers."""
+
+    arguments = [(b"number", amp.Integer())]
+    response = [(b"part", amp.String()), (b"last", amp.Boolean())]
+
+
 class Measure(amp.Command):
     """Controller to router: what the router measured of itself so far."""
 

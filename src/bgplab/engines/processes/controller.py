@@ -245,17 +245,26 @@ class Run:
         warm, self._warm = self._warm, None
         return ForkServerStarter(reactor, warm, self.options.reactor)
 
-    async def report(self, verdict: Verdict, scenario: tuple[StepResult, ...] = ()) -> Report:
+    async def report(
+        self,
+        verdict: Verdict,
+        scenario: tuple[StepResult, ...] = (),
+        down: tuple[str, ...] = (),
+    ) -> Report:
         """Measure, enter the routes into the database, and sum the run up."""
         from bgplab.engines.timescale import time_scale
         from bgplab.engines.verdict import CONVERGED, Report, Seconds
         from bgplab.observe.fidelity import certify
+        from bgplab.observe.timing_rows import put_expiries, put_timings
 
         lab, store = self._opened()
         measures = await lab.measures()
         pids = lab.pids
         cpu = usage.cpu_seconds([*pids, *lab.helper_pids, os.getpid()])
         memory = usage.memory_megabytes(pids)
+        put_timings(store, await lab.timings())
+        expiries = await lab.expiries()
+        put_expiries(store, expiries)
         await lab.store_routes()
         began = self.options.began
         report = Report(
@@ -277,11 +286,16 @@ class Run:
             routes=measures.routes,
             cpu_seconds=cpu,
             memory_mb_per_router=memory,
-            fidelity=certify([measures.lateness], self._interval()),
+            fidelity=certify(
+                [measures.lateness],
+                self._interval(),
+                sum(not expiry.valid for expiry in expiries),
+            ),
             coalesced=measures.coalesced,
             store=str(self.database),
             unsettled=verdict.reasons,
             scenario=scenario,
+            down=down,
             deaths=tuple(lab.deaths),
             failures=measures.failures,
             cycle=verdict.cycle,

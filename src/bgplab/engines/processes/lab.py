@@ -22,6 +22,7 @@ from bgplab.engines.obstacles import Ends
 from bgplab.engines.processes import commands
 from bgplab.engines.processes.clock import LabClock
 from bgplab.engines.processes.convergence import Convergence
+from bgplab.engines.processes.expiries import Expiries
 from bgplab.engines.processes.gather import those_that_come
 from bgplab.engines.processes.lifecycle import Lifecycle
 from bgplab.engines.processes.news import News
@@ -30,12 +31,16 @@ from bgplab.engines.processes.starters import ForkServerStarter, SpawnStarter
 from bgplab.engines.quiescence import Detector
 from bgplab.engines.verdict import Verdict
 from bgplab.errors import LabError
-from bgplab.facts import BestChanged, Fact, StateChanged
+from bgplab.facts import BestChanged, Fact, HoldExpired, SessionEnded, StateChanged
+from bgplab.observe.candidates import Candidate, from_lines
+from bgplab.observe.expiry import Expiry
 from bgplab.observe.histogram import LatenessHistogram
 from bgplab.observe.recorder import Recorder, SessionState
 from bgplab.observe.records import Quiet, decode
 from bgplab.observe.store import RouteRow, Store
+from bgplab.observe.timing import SessionTiming
 from bgplab.session.events import State
+from bgplab.wire.nlri import encode_prefix
 
 PATIENCE = 10.0  # seconds that a router may take to answer a question
 SUBMIT_EVERY = 0.1  # seconds between two hand-overs to the store's writer
@@ -68,6 +73,7 @@ class ProcessLab(Lifecycle):
         )
         self._news = News(reactor)
         self._listeners: list[Callable[[str, Fact], None]] = []
+        self._expiries = Expiries(routers, self.silences)
         self._submitting = LoopingCall(store.submit)
         self._submitting.clock = reactor
 
@@ -142,6 +148,10 @@ class ProcessLab(Lifecycle):
                     continue  # told for the convergence alone, not to be recorded
             elif isinstance(record, StateChanged):
                 self._convergence.moved(record)
+            elif isinstance(record, HoldExpired):
+                self._expiries.expired(name, record)
+            elif isinstance(record, SessionEnded):
+                self._expiries.ended(name, record)
             self._recorder.record(name, record)
         self._news.tell()
 
@@ -209,29 +219,72 @@ class ProcessLab(Lifecycle):
 
         Raises ProcessError for a router that is dead, NotNowError for one that is paused.
         """
+        text = await self._ask(router, commands.Routes)
+        return [RouteRow(*json.loads(line)) for line in text.splitlines()]
+
+    async def candidates(self, router: str, prefix: str) -> list[Candidate]:
+        """Give every path that a router holds to a prefix. Raises ValueError for no prefix.
+
+        Raises as `routes` does.
+        """
+        encode_prefix(prefix)
+        return from_lines(await self._ask(router, commands.Candidates, prefix=prefix))
+
+    async def timings(self) -> list[SessionTiming]:
+        """Give what every session end of the routers that answer measured of its timers."""
+        return await self._timings_of(self._detector.alive)
+
+    async def _timings_of(self, names: Iterable[str]) -> list[SessionTiming]:
+        def ask(name: str) -> Deferred[str]:
+            return Deferred.fromCoroutine(self._ask(name, commands.Timings))
+
+        answers = await self._from_all(ask, names)
+        lines = (line for text in answers for line in text.splitlines())
+        timings = [SessionTiming.from_json(line) for line in lines]
+        self._expiries.learn(timings)
+        return timings
+
+    async def expiries(self) -> list[Expiry]:
+        """List the hold timers that expired, and why; peers that have not told are asked."""
+        missing = self._expiries.missing()
+        if missing:
+            await self._timings_of(missing)
+        return self._expiries.judge()
+
+    async def _ask(self, router: str, command: type[Any], **values: Any) -> str:
+        """Ask a router for what comes in parts, and join them."""
         found = self._running(router)
         text, last, number = bytearray(), False, 0
         while not last:
-            answer = await found.call(commands.Routes, number=number)
+            answer = await found.call(command, number=number, **values)
             text += answer["part"]
             last = answer["last"]
             number += 1
-        return [RouteRow(*json.loads(line)) for line in text.decode().splitlines()]
+        return text.decode()
 
     async def store_routes(self) -> None:
-        """Enter the Loc-RIB of every router that answers into the store."""
+        """Enter the Loc-RIB of every router that answers into the store.
+
+        From level updates on also all paths that it was chosen from.
+        """
 
         async def one(name: str) -> None:
             self._store.put_routes(name, await self.routes(name))
+            if self._store.level >= Level.UPDATES:
+                text = await self._ask(name, commands.Candidates, prefix="")
+                self._store.put_candidates(name, from_lines(text))
 
         await self._from_all(lambda name: Deferred.fromCoroutine(one(name)))
 
-    async def _from_all(self, ask: Callable[[str], Deferred[Any]]) -> list[Any]:
-        """Ask all routers that run at once; give the answers of those that answer in time."""
+    async def _from_all(
+        self, ask: Callable[[str], Deferred[Any]], names: Iterable[str] | None = None
+    ) -> list[Any]:
+        """Ask all routers that run at once, or some; give the answers that come in time."""
+        awake = self._detector.awake
         asked = [
             ask(name).addTimeout(PATIENCE, self._reactor)
-            for name in self._detector.awake
-            if self._routers[name].ready
+            for name in (awake if names is None else names)
+            if name in awake and self._routers[name].ready
         ]
         return await those_that_come(asked)
 

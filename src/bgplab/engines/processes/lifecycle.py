@@ -52,12 +52,14 @@ class Lifecycle(Acts):
         sessions: Iterable[Ends],
         detector: Detector,
     ) -> None:
-        super().__init__(routers, sessions, detector, judge.disturbed, judge.carried_out)
+        super().__init__(
+            *(routers, sessions, detector, judge.disturbed, judge.carried_out),
+            *(clock.seconds, lambda text, *names: recorder.act(clock.seconds(), text, *names)),
+        )
         self.deaths: list[Death] = []
         self.on_death: Callable[[Death], None] = lambda death: None
         self.on_collapse: Callable[[LabError], None] = lambda error: None
         self.ready_at: float | None = None  # when the last router process was ready
-        self.now: Callable[[], float] = clock.seconds
         self._reactor = reactor
         self._starter = starter
         self._child = starter.child
@@ -112,6 +114,7 @@ class Lifecycle(Acts):
             return False
         router.pid = answer["pid"]
         router.ready = True
+        self.silences.end(router.config.name, self.now())  # if it is not the first of its name
         return True
 
     def _scale(self, router: RemoteRouter) -> Deferred[Any]:
@@ -140,6 +143,7 @@ class Lifecycle(Acts):
         status = describe_end(reason) if isinstance(reason, Failure) else "exited with status 0"
         now = self.now()
         self._detector.died(name)
+        self.silences.begin(name, now)
         self._recorder.router_died(name, status, now)
         if not router.on_purpose:
             death = Death(name, status, now, router.log_tail())
@@ -216,6 +220,7 @@ class Lifecycle(Acts):
         self._running(router)
         self._note_act("pause", router)
         self._disturbed()
+        self.silences.begin(router, self.now())
         os.kill(found.pid, signal.SIGSTOP)
         self._detector.pause(router)
         self._convergence.silenced(router)
@@ -233,6 +238,7 @@ class Lifecycle(Acts):
         heard = Deferred.fromCoroutine(self._carry_out(found, commands.Flush))
         self._detector.resume(router)
         os.kill(found.pid, signal.SIGCONT)
+        self.silences.end(router, self.now())
         await heard
 
     async def hog_cpu(self, processes: int, seconds: float) -> None:

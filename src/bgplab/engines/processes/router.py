@@ -11,7 +11,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -36,12 +36,14 @@ from bgplab.engines.processes.usage import busy_seconds
 from bgplab.engines.reporter import Reporter
 from bgplab.errors import HostError
 from bgplab.facts import Fact
+from bgplab.observe.candidates import all_candidates, candidates, to_lines
 from bgplab.observe.inputs import decode
 from bgplab.observe.records import FRAME_LIMIT, RecordWriter
+from bgplab.observe.timing import timings_of
 from bgplab.rib.decision import reason
 from bgplab.speaker.inputs import Inject
 from bgplab.wire.attributes import format_as_path
-from bgplab.wire.nlri import format_prefix
+from bgplab.wire.nlri import encode_prefix, format_prefix
 
 RECORDS_EVERY = 0.05  # seconds that records may wait for company
 
@@ -67,7 +69,7 @@ class RouterChild(AMPChild):
         self._records = RecordWriter(())
         self._flushing: IDelayedCall | None = None
         self._reporter: Reporter | None = None
-        self._dump: Iterator[tuple[bytes, bool]] = iter(())
+        self._dumps: dict[str, Iterator[tuple[bytes, bool]]] = {}  # answers given in part
 
     @property
     def _router(self) -> Shell:
@@ -187,12 +189,42 @@ class RouterChild(AMPChild):
 
     def routes(self, number: int) -> dict[str, Any]:
         """Give one part of the Loc-RIB, as it was when the first part was asked for."""
-        if number == 0:
-            self._dump = commands.parts(self._loc_rib().encode())
-        part, last = next(self._dump, (b"", True))
-        return {"part": part, "last": last}
+        return self._part("routes", number, self._loc_rib)
 
     commands.Routes.responder(routes)
+
+    def candidates(self, prefix: str, number: int) -> dict[str, Any]:
+        """Give one part of all paths to a prefix, or to all, as they were at the first part."""
+        loc_rib = self._router.speaker.routing.loc_rib
+
+        def write() -> str:
+            one = candidates(loc_rib, encode_prefix(prefix)) if prefix else None
+            return to_lines(all_candidates(loc_rib) if one is None else one)
+
+        return self._part(f"candidates {prefix}", number, write)
+
+    commands.Candidates.responder(candidates)
+
+    def timings(self, number: int) -> dict[str, Any]:
+        """Give one part of what the sessions measured; records that wait go first."""
+        self._flush()
+        return self._part("timings", number, self._timings)
+
+    commands.Timings.responder(timings)
+
+    def _timings(self) -> str:
+        shell = self._router
+        found = timings_of(shell.config.name, shell.speaker, shell.keepalive_lateness)
+        return "\n".join(timing.to_json() for timing in found)
+
+    def _part(self, what: str, number: int, write: Callable[[], str]) -> dict[str, Any]:
+        """Give one part of a long answer, which is written when the first part is asked for."""
+        if number == 0:
+            self._dumps[what] = commands.parts(write().encode())
+        part, last = next(self._dumps[what], (b"", True))
+        if last:
+            self._dumps.pop(what)
+        return {"part": part, "last": last}
 
     def measure(self) -> dict[str, Any]:
         """Give what was measured so far; records that wait go first."""

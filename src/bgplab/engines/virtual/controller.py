@@ -37,6 +37,8 @@ from bgplab.observe.inputs import InputLog, RecordedSpeaker
 from bgplab.observe.records import nanoseconds
 from bgplab.observe.runs import DATABASE, LOGS, inputs_folder, new_run_folder
 from bgplab.observe.store import RunInfo, Store
+from bgplab.observe.timing import IntervalFigures, total
+from bgplab.observe.timing_rows import put_expiries, put_timings
 from bgplab.speaker.speaker import Speaker
 from bgplab.topology.graph import Topology
 from bgplab.topology.plan import Plan, plan
@@ -149,11 +151,19 @@ class Run:
         if self._failures:
             raise self._failures[0]
 
-    async def report(self, verdict: Verdict, scenario: tuple[StepResult, ...] = ()) -> Report:
+    async def report(
+        self,
+        verdict: Verdict,
+        scenario: tuple[StepResult, ...] = (),
+        down: tuple[str, ...] = (),
+    ) -> Report:
         """Enter the routes into the database, and sum the run up."""
         lab, store = self._opened()
         wall = time.monotonic()
         measures = await lab.measures()
+        timings = await lab.timings()
+        put_timings(store, timings)
+        put_expiries(store, await lab.expiries())
         lab.store_routes()
         established = lab.established_at
         settled = max(verdict.at, established or 0.0)
@@ -176,24 +186,27 @@ class Run:
             store=str(self.database),
             unsettled=verdict.reasons,
             scenario=scenario,
+            down=down,
             cycle=verdict.cycle,
             wall_seconds=time.monotonic() - self.options.began,
-            virtual=self._figures(lab, wall - self._opened_at),
+            virtual=self._figures(lab, wall - self._opened_at, total(timings)),
         )
         store.finish(report.verdict, report.exit_code, report.to_dict())
         self._reported = True
         return report
 
-    def _figures(self, lab: VirtualLab, wall: float) -> VirtualFigures:
+    def _figures(
+        self, lab: VirtualLab, wall: float, keepalives: IntervalFigures
+    ) -> VirtualFigures:
         network = lab.network
-        number, least, greatest = lab.keepalives()
+        least, greatest = keepalives.least, keepalives.greatest
         return VirtualFigures(
             trace=network.trace,
             events=network.events,
             events_per_second=network.events / wall if wall > 0 else 0.0,
             sessions_lost=network.lost,
-            keepalives=number,
-            keepalive_share=(least, greatest) if number else None,
+            keepalives=keepalives.count,
+            keepalive_share=None if least is None or greatest is None else (least, greatest),
         )
 
     async def close(self) -> None:

@@ -17,18 +17,20 @@ from bgplab.engines.outcome import route_rows
 from bgplab.engines.verdict import CONVERGED, DIVERGES, TIMEOUT, Cycle, Death, Verdict
 from bgplab.engines.virtual.network import Network
 from bgplab.engines.virtual.trial import Trial
-from bgplab.engines.virtual.wires import NEVER
 from bgplab.errors import ProcessError, UsageError
-from bgplab.facts import BestChanged, Fact
+from bgplab.facts import BestChanged, Fact, HoldExpired
+from bgplab.observe.candidates import Candidate, all_candidates, candidates
+from bgplab.observe.expiry import GENUINE, Expiry, describe
 from bgplab.observe.histogram import LatenessHistogram
 from bgplab.observe.recorder import Recorder, SessionState
 from bgplab.observe.runs import did_you_mean
 from bgplab.observe.store import RouteRow, Store
+from bgplab.observe.timing import SessionTiming, timings_of
 from bgplab.session.events import State
 from bgplab.speaker.inputs import Input, Originate, Reset, Withdraw
 from bgplab.speaker.speaker import Speaker
 from bgplab.topology.plan import Plan
-from bgplab.wire.nlri import format_prefix
+from bgplab.wire.nlri import encode_prefix, format_prefix
 
 TURNS = 4  # returns of the routing state, after which a network is put to the test
 NOISE = 100e-6  # seconds, at most: nothing takes exactly as long twice; the seed breaks ties
@@ -83,7 +85,8 @@ class VirtualLab:
         self._trial: Trial | None = None
         self._listeners: list[Callable[[str, Fact], None]] = []
         self._told = 0  # facts that listeners have heard
-        if self._terse:  # a day has millions of them, all in time; `keepalives` sums them up
+        self._expiries: list[Expiry] = []
+        if self._terse:  # a day has millions of them, all in time; `timings` sums them up
             for made in self.network.speakers.values():
                 for session in made.sessions.values():
                     session.tells_keepalives = False
@@ -210,38 +213,53 @@ class VirtualLab:
         communities: tuple[int, ...] = (),
     ) -> None:
         """Let a router originate prefixes. Raises ValueError for what is no prefix."""
-        self._act(router, Originate(prefixes, med, communities))
+        given = Originate(prefixes, med, communities)
+        self._act(router, given, f"announce {' '.join(prefixes)}")
 
     async def withdraw(self, router: str, *prefixes: str) -> None:
         """Let a router withdraw prefixes of its own. Raises ValueError for no prefix."""
-        self._act(router, Withdraw(prefixes))
+        self._act(router, Withdraw(prefixes), f"withdraw {' '.join(prefixes)}")
 
     async def reset(self, router: str, *peers: str) -> None:
         """Tear down sessions of a router, all if none is named; they come back."""
         for peer in peers:
             self._session(router, peer)
-        self._act(router, Reset(peers))
+            self._note_act("session-reset", router, peer)
+        self._act(router, Reset(peers), "" if peers else "session-reset")
 
-    def _act(self, router: str, given: Input) -> None:
+    def _act(self, router: str, given: Input, text: str) -> None:
         self._alive(router)
+        if text:
+            self._note_act(text, router)
         self._calm()
         self.network.feed(router, given)
+
+    def _note_act(self, text: str, *routers: str) -> None:
+        """Enter into the record what is asked for, in a scenario's words, the act's name first.
+
+        It is asked of one router, or of the two ends of a link or session.
+        """
+        if self._recorder is not None:
+            self._recorder.act(self.network.now, text, *routers)
 
     async def link_down(self, a: str, b: str) -> None:
         """Cut the link of two routers: both see it at once, and it stays down."""
         self._session(a, b)
+        self._note_act("link-down", a, b)
         self._calm()
         self.network.link_down(a, b)
 
     async def link_up(self, a: str, b: str) -> None:
         """Mend a link that was cut; its session comes back."""
         self._session(a, b)
+        self._note_act("link-up", a, b)
         self._calm()
         self.network.link_up(a, b)
 
     def kill(self, router: str) -> None:
         """Kill a router as a crash would; no death of the lab. ProcessError if it is dead."""
         self._alive(router)
+        self._note_act("kill", router)
         self._calm()
         self.network.kill(router)
         if self._recorder is not None:
@@ -269,6 +287,11 @@ class VirtualLab:
         self._alive(router)
         return list(route_rows(self.network.speakers[router].routing.loc_rib))
 
+    async def candidates(self, router: str, prefix: str) -> Sequence[Candidate]:
+        """Give every path that a router holds to a prefix. Raises ValueError for no prefix."""
+        self._alive(router)
+        return candidates(self.network.speakers[router].routing.loc_rib, encode_prefix(prefix))
+
     async def measures(self) -> Measures:
         """Collect what the routers measured of themselves; nothing is ever late."""
         speakers = self.network.speakers.values()
@@ -282,21 +305,14 @@ class VirtualLab:
             0,
         )
 
-    def keepalives(self) -> tuple[int, float, float]:
-        """Sum up the KEEPALIVEs of the connections that are up: number, least, greatest.
+    async def timings(self) -> Sequence[SessionTiming]:
+        """Give what every session end of the routers that live measured of its timers."""
+        speakers = self.network.speakers.items()
+        return [each for name, speaker in speakers for each in timings_of(name, speaker, {})]
 
-        The latter two are the silence before one, as a share of the session's keepalive time;
-        RFC 4271 section 10 has it between 0.75 and 1. The first of a connection does not count.
-        """
-        number, least, greatest = 0, NEVER, 0.0
-        for name, speaker in self.network.speakers.items():
-            for end in self.network.ends(name):
-                base = speaker.sessions[end.peer].negotiated.keepalive
-                if end.keepalives and base:
-                    number += end.keepalives
-                    least = min(least, end.least / base)
-                    greatest = max(greatest, end.greatest / base)
-        return number, least, greatest
+    async def expiries(self) -> Sequence[Expiry]:
+        """List the hold timers that expired: all genuine, as no router is ever late."""
+        return list(self._expiries)
 
     def sessions_up(self) -> bool:
         """Tell whether every session that nothing keeps down is Established at both ends."""
@@ -331,10 +347,16 @@ class VirtualLab:
         return {} if self._recorder is None else self._recorder.sessions
 
     def store_routes(self) -> None:
-        """Enter the Loc-RIB of every router into the store."""
+        """Enter the Loc-RIB of every router into the store.
+
+        From level updates on also all paths that it was chosen from.
+        """
         if self._store is not None:
             for name, speaker in self.network.speakers.items():
-                self._store.put_routes(name, route_rows(speaker.routing.loc_rib))
+                loc_rib = speaker.routing.loc_rib
+                self._store.put_routes(name, route_rows(loc_rib))
+                if not self._terse:
+                    self._store.put_candidates(name, all_candidates(loc_rib))
                 if self._store.backlog > BACKLOG:
                     self._store.flush()  # the disk need not hurry, but nor may rows pile up
 
@@ -363,8 +385,14 @@ class VirtualLab:
             self._changed(router, fact)  # type: ignore[arg-type]  # as just seen
             if self._terse:
                 return
+        elif kind is HoldExpired:
+            self._expired(router, fact)  # type: ignore[arg-type]  # as just seen
         if self._recorder is not None:
             self._recorder.record(router, fact)
+
+    def _expired(self, router: str, fact: HoldExpired) -> None:
+        evidence = f"{fact.peer} was silent: in virtual time no router is late"
+        self._expiries.append(describe(router, fact, GENUINE, evidence))
 
     def _changed(self, router: str, fact: BestChanged) -> None:
         at, prefix, peer, as_path = fact

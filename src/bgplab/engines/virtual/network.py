@@ -340,7 +340,6 @@ class Network(Agenda):
         end = node.ends.get(effect.connection)
         if end is None:
             return
-        end.count(octets, self.now)
         far = end.far
         if far is not None and not (self.cut and end.link in self.cut):
             due = self.now + end.delay + end.jitter * self._random()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import socket
+import sys
+import termios
 from collections.abc import Callable
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any, cast
@@ -79,6 +82,7 @@ class PeerConnection(Protocol):
     ) -> None:
         self.number = number
         self.far = ""  # the address of the other end, once TCP is up
+        self.epoch = 0  # the connection's name, from then on
         self.delay: DelayLine | None = None
         self._tell = feed  # for what happens at this end
         self._feed = feed  # for what comes from the other one
@@ -105,9 +109,11 @@ class PeerConnection(Protocol):
             self.darken()
         self.delay = self._link(far.host, self._write)
         if self.number > 0:
-            self._feed(TcpUp(self.number, epoch_of(near.host, near.port)))
+            self.epoch = epoch_of(near.host, near.port)
+            self._feed(TcpUp(self.number, self.epoch))
         else:
-            self._feed(TcpAccepted(self.number, far.host, epoch_of(far.host, far.port)))
+            self.epoch = epoch_of(far.host, far.port)
+            self._feed(TcpAccepted(self.number, far.host, self.epoch))
 
     def dataReceived(self, data: bytes) -> None:
         """Pass octets on."""
@@ -149,6 +155,15 @@ class PeerConnection(Protocol):
             self._hang_up(timing)
         else:
             self._shut = timing
+
+    @property
+    def unread(self) -> int:
+        """How many octets wait in the socket; 0 if it is gone."""
+        handle, count = self._tcp.getHandle(), bytearray(4)
+        if handle.fileno() < 0:
+            return 0
+        fcntl.ioctl(handle.fileno(), termios.FIONREAD, count)
+        return int.from_bytes(count, sys.byteorder)
 
     def abort(self) -> None:
         """End the connection at once; `connectionLost` follows, in the dark at once."""

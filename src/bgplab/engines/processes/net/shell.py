@@ -8,6 +8,7 @@ costs that session at most; the reactor goes on.
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from bgplab.engines.processes.net.connection import (
     shape,
 )
 from bgplab.engines.processes.net.delay import DelayLine
-from bgplab.facts import CallbackFailed, Fact
+from bgplab.facts import CallbackFailed, Fact, HoldExpired, TimerFired
 from bgplab.observe.histogram import LatenessHistogram
 from bgplab.observe.inputs import InputLog, RecordedSpeaker
 from bgplab.session.effects import Close, Dial, Effect, Send
@@ -61,6 +62,7 @@ class Shell:
         self.inputs: InputLog | None = None
         self.speaker = self._speaker(inputs)
         self.lateness = LatenessHistogram()
+        self.keepalive_lateness: dict[str, LatenessHistogram] = defaultdict(LatenessHistogram)
         self.failures = 0
         self._reactor = reactor
         self._clock = clock
@@ -245,8 +247,18 @@ class Shell:
                     self._dial(connection, peer)
                 case Close(connection):
                     self._close(connection)
+                case TimerFired(_, peer, "keepalive", late):
+                    self.keepalive_lateness[peer].add(late * self._scale)
+                    self._record(effect)
+                case HoldExpired():
+                    self._record(effect._replace(unread=self._unread(effect.epoch)))
                 case _:
                     self._record(effect)
+
+    def _unread(self, epoch: int) -> int:
+        """Count the octets that wait in the socket of a connection."""
+        carriers = self._connections.values()
+        return sum(carrier.unread for carrier in carriers if carrier.epoch == epoch)
 
     def _contain(self, given: Input | None) -> None:
         """Record an exception; end the connections of the session that it came from."""
