@@ -280,6 +280,20 @@ def test_the_end_of_an_old_connection_does_not_agree_with_a_router_that_starts_a
     assert not detector.settled  # b still speaks of epoch 7
 
 
+def test_a_router_that_starts_anew_is_not_believed_by_what_it_was_before():
+    detector = pair(states=(State.IDLE, State.IDLE))
+    detector.obstruct("a", "b", CUT)
+    detector.report("a", report(50))
+    detector.died("a")
+    detector.revived("a")
+    detector.disturb("a")
+    detector.disturbed("a", 2)
+    assert detector.unsettled() == ["router a: has not turned passive"]
+    detector.report("a", report(2))
+    assert detector.settled
+    assert detector.wave() == {"a": 2, "b": 1}
+
+
 def test_a_router_that_starts_anew_has_shut_nothing_down():
     detector = pair(states=(State.IDLE, State.IDLE))
     for what in (CUT, shut_down_by("a"), shut_down_by("b")):
