@@ -369,7 +369,10 @@ class File(Model):
     description: str = Field(
         default="", description="What the lab shows, in a sentence or two."
     )
-    topology: Lab = Field(description="Routers, links, groups and defaults.")
+    topology: Lab = Field(
+        description="Routers, links, groups and defaults; or the name of another topology file "
+        "that has them, relative to this one."
+    )
     # Of Any: the models of steps are imported only for a file that has some (check.py).
     scenario: list[Any] = Field(
         default=[],
