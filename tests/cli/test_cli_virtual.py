@@ -63,9 +63,8 @@ def test_the_database_tells_virtual_times(capsys, tmp_path):
         assert states == [("Established",)]
         (keepalives,) = database.execute("SELECT count(*) FROM timers").fetchone()
         assert keepalives == 0  # summed up in the report
-        measured = database.execute(
-            "SELECT count(*), min(least), max(greatest), sum(outside), max(late) FROM keepalives"
-        ).fetchone()
+        figures = "count(*), min(least), max(greatest), sum(outside), max(late)"
+        measured = database.execute(f"SELECT {figures} FROM keepalives").fetchone()
         assert measured[0] == 2 * 6
         assert 0.75 <= round(measured[1], 6) < round(measured[2], 6) <= 1.0
         assert measured[3:] == (0, 0.0)
