@@ -111,26 +111,17 @@ def _compare(
         return GENUINE, f"octets came from {peer}, but neither KEEPALIVE nor UPDATE"
     if record.last_sent > heard:
         if punctual and margin >= expired.hold:
-            return (
-                GENUINE,
-                f"what {peer} sent was under way: the link's jitter exceeds the timers",
-            )
-        when = _apart(expired.at - record.last_sent)
-        return STARVATION, f"{peer} sent something {when} that had not been read"
+            return GENUINE, f"octets of {peer} were under way: jitter beyond the hold time"
+        ago = expired.at - record.last_sent
+        if ago < 0:
+            return STARVATION, f"{peer} was still sending {-ago:.3f} s after the expiry"
+        return STARVATION, f"what {peer} sent {ago:.3f} s before the expiry had not been read"
+    silence = expired.at - record.last_sent
     due = record.last_sent + margin + delay if record.keepalive else math.inf
     if due < deadline:
-        late = expired.at - record.last_sent - record.keepalive
-        return (
-            STARVATION,
-            f"the KeepaliveTimer of {peer} was due {_apart(late)}, and did not fire",
-        )
-    silence = expired.at - record.last_sent
+        late = silence - record.keepalive
+        return STARVATION, f"{peer} was {late:.3f} s late to send when the hold timer expired"
     return GENUINE, f"{peer} sent nothing for {silence:.3f} s, by its own record and timers"
-
-
-def _apart(seconds: float) -> str:
-    """Say how far a moment is from the expiry."""
-    return f"{abs(seconds):.3f} s {'before' if seconds >= 0 else 'after'} the expiry"
 
 
 class Silences:

@@ -142,15 +142,15 @@ def restart_keepalive(machine: Machine, now: float) -> None:
 
 
 def put_off_keepalive(machine: Machine, now: float) -> None:
-    """Restart KeepaliveTimer, as an UPDATE has just been sent; it never expires sooner for it.
+    """Restart KeepaliveTimer, as an UPDATE has just been sent.
 
-    Jitter could draw an earlier time than the one at which the engine is going to call. That
-    one is in the window too: RFC 4271 section 10 allows all up to the full interval.
+    Jitter could draw an earlier time than that at which the engine is going to call, which is
+    no later than what the timer was set to before, hence in the window too (section 10).
     """
-    due = machine.timers.keepalive
     restart_keepalive(machine, now)
-    if machine.timers.keepalive < due < STOPPED:
-        machine.timers.keepalive = due
+    timers, call = machine.timers, machine.session.next_deadline
+    if timers.keepalive < call:  # noqa: PLR1730 -- max() takes thrice as long
+        timers.keepalive = call
 
 
 def restart_send_hold(machine: Machine, now: float) -> None:
