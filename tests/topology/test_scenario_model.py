@@ -342,6 +342,103 @@ def test_what_was_withdrawn_cannot_be_withdrawn_again_but_announced():
     assert problems_of(text) == ["r1 does not announce 10.1.0.0/16 by then"]
 
 
+def values_of(*texts):
+    return [step.what for step in load_with(*texts)]
+
+
+@pytest.mark.parametrize(
+    "text, values",
+    [
+        (
+            "admin-shutdown: {at: [r1, r2]}",
+            [steps.AdminShutdown(name) for name in ("r1", "r2")],
+        ),
+        (
+            "policy: {at: [r2, r1], export: []}",
+            [
+                steps.Policy("r2", ("r1",), None, ()),
+                steps.Policy("r1", ("r2", "r-5"), None, ()),
+            ],
+        ),
+    ],
+)
+def test_an_act_of_several_routers_may_be_a_step_for_each(text, values):
+    assert values_of(text) == values
+    assert len({(step.line, step.text) for step in load_with(text)}) == 1
+
+
+def test_what_flaps_comes_back_on_the_terms_it_was_announced_with():
+    announce = "announce: {at: r1, prefix: 10.1.0.0/16, med: 7, communities: [no-export]}"
+    flap = "flap: {at: r1, prefix: 10.1.0.0/16, times: 1, period: 1s}"
+    plain = steps.Announce(("r1",), ("10.1.0.0/16",))
+    *_, what = values_of(announce, flap)
+    assert what.announce == replace(plain, med=7, communities=(0xFFFFFF01,))
+    *_, what = values_of(announce, "restart: r1", flap)
+    assert what.announce == plain
+
+
+@pytest.mark.parametrize(
+    "before, prefixes",
+    [
+        ([], ("10.1.0.0/16", "10.2.0.0/16")),
+        (["kill: r1"], ("10.2.0.0/16",)),
+        (["pause: r1"], ("10.2.0.0/16",)),
+        (["kill: r1", "restart: r1"], ("10.1.0.0/16", "10.2.0.0/16")),
+        (["pause: r1", "restart: r1"], ("10.1.0.0/16", "10.2.0.0/16")),
+        (
+            ["announce: {at: r1, prefix: 10.9.0.0/16}", "restart: r1"],
+            ("10.1.0.0/16", "10.2.0.0/16"),
+        ),
+        (["withdraw: {at: r1, prefix: 10.1.0.0/16}"], ("10.2.0.0/16",)),
+        (
+            ["announce: {at: r4, prefix: 10.1.0.0/16}", "kill: r1"],
+            ("10.2.0.0/16", "10.1.0.0/16"),
+        ),
+    ],
+)
+def test_all_prefixes_are_those_that_routers_which_run_announce_by_then(before, prefixes):
+    *_, what = values_of(*before, "expect: {reachable: {at: r2, prefixes: all}}")
+    assert what == assertions.ExpectReachable(("r2",), prefixes)
+
+
+@pytest.mark.parametrize("before", ["kill: r1", "pause: r1"])
+def test_of_a_session_the_end_that_runs_is_meant(before):
+    *_, what = values_of(before, "wait: {state: {link: r1-r2, is: Idle}}")
+    assert what.ends == (("r2", "r1"),)
+    *_, what = values_of(before, "expect: {expiry: {link: r1-r2}}")
+    assert what.ends == (("r2", "r1"),)
+
+
+HOLDLESS = NETWORK.replace("{asn: 65001,", "{asn: 65001, timers: {hold: 0},")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "blackhole: {link: r1-r2}\n  - heal: {link: r1-r2}",
+        "blackhole: {link: r1-r2}\n  - link-down: {link: r1-r2}",
+        "blackhole: {link: r1-r2}\n  - restart: r2",
+        "link-down: {link: r1-r2}\n  - blackhole: {link: r1-r2}",
+        "wait: {for: 1s}\n  - blackhole: {link: r1-r2}",
+        "pause: r1\n  - resume: r1",
+        "pause: r1\n  - kill: r1",
+        "pause: r3",
+    ],
+)
+def test_a_session_without_a_hold_time_can_be_waited_for_if_its_end_is_sure(text):
+    assert loads(f"{HOLDLESS}  - {text}\n  - wait: converged\n").scenario
+    for silent in ("blackhole: {link: r1-r2}", "pause: r2"):
+        assert len(problems_of(f"{HOLDLESS}  - {silent}\n  - wait: converged\n")) == 1
+
+
+def test_with_all_routers_killed_only_a_restart_makes_sense():
+    kill = "kill: [r1, r2, r3, r4, r-5]"
+    assert values_of(kill, "mark: dead", "restart: r1", "wait: converged")
+    assert problems_of(
+        f"{NETWORK}  - {kill}\n  - wait: converged\n  - expect: loop-free\n"
+    ) == ["the lab has stopped: line 13 killed the last router"]
+
+
 @pytest.mark.parametrize("first", ["wait: {for: 1s}", "link-down: {link: r1-r2}"])
 def test_convergence_is_measured_only_after_a_wait_for_it(first):
     convergence = "expect: {convergence: {since: m, below: 1s}}"

@@ -196,7 +196,8 @@ def _report(document: Document, fault: Any) -> None:
         if len(path) == 1 and key in Lab.model_fields:
             hint = "; it belongs under 'topology'"
         else:
-            hint = suggest(key, _known(document, path))
+            known = [other for other in _known(document, path) if other != key]
+            hint = suggest(key, known)
         document.report(path, f"unknown key {key!r}{hint}", key=True)
     elif kind in ("missing", "union_tag_not_found"):
         key = missing if kind == "missing" else "model"
@@ -300,4 +301,7 @@ def _explain(kind: str, fault: Any) -> str:
     if kind in _LIMITS:
         words, key = _LIMITS[kind]
         return f"expected {words} {context[key]}, not {value}"
+    if kind == "too_short":
+        least, given = context["min_length"], context["actual_length"]
+        return f"expected a list of at least {least}, not of {given}"
     return f"{fault['msg'][0].lower()}{fault['msg'][1:]} (not {value})"

@@ -198,7 +198,7 @@ class ActResolver:
         obstacle = self._obstacle((router, peer))
         if obstacle is not None and scene.sure_of(LINKS) and scene.sure_of(SESSIONS):
             line = scene.line(obstacle)
-            message = f"there is no session of {router} and {peer} by then (line {line})"
+            message = f"the session of {router} and {peer} is down by then (line {line})"
             scene.report(path, message)
 
     def _obstacle(self, ends: Ends) -> Path | None:
@@ -250,7 +250,7 @@ class ActResolver:
             yield steps.AdminUp(router, peers)
 
     def _pairs(self, router: str, peers: tuple[str, ...]) -> list[Ends]:
-        if not peers and self._scene.parts.complete:
+        if not peers and self._scene.linked:
             peers = tuple(self._scene.peers.get(router, ()))
         return [(router, peer) for peer in peers]
 
@@ -272,7 +272,7 @@ class ActResolver:
     def _neighbors(self, path: Path, router: str, of: PolicyOf) -> tuple[str, ...]:
         """List the peers that a policy is for; what is no peer is noted."""
         scene = self._scene
-        if not scene.parts.complete or router not in scene.nodes:
+        if not scene.linked or router not in scene.nodes:
             return tuple(of.neighbor or ())
         peers = scene.peers[router]
         if of.neighbor is None:
@@ -293,7 +293,7 @@ class ActResolver:
     def _kill(self, path: Path, of: str | list[str] | AtOf) -> Doing:
         scene = self._scene
         for where, name in self._named(path, of):
-            self._check_first(where, name, scene.killed, "killed")
+            scene.check_lives(where, name)
             scene.started(name)  # what it was told ends with it
             scene.own[name] = {}
             scene.killed[name] = where
@@ -307,9 +307,8 @@ class ActResolver:
     def _pause(self, path: Path, of: str | list[str] | AtOf) -> Doing:
         scene = self._scene
         for where, name in self._named(path, of):
-            if self._check_first(where, name, scene.killed, "killed"):
-                self._check_first(where, name, scene.paused, "paused")
-            if scene.parts.complete and scene.at_rest:
+            scene.check_answers(where, name)
+            if scene.linked and scene.at_rest:
                 for peer in scene.peers[name]:
                     self._silence(where, (name, peer), name)
             scene.paused[name] = where
@@ -318,7 +317,7 @@ class ActResolver:
     def _resume(self, path: Path, of: str | list[str] | AtOf) -> Doing:
         scene = self._scene
         for where, name in self._named(path, of):
-            alive = self._check_first(where, name, scene.killed, "killed")
+            alive = scene.check_lives(where, name)
             if alive and name not in scene.paused and scene.sure_of(ROUTERS):
                 scene.report(where, f"{name} is not paused by then")
             scene.paused.pop(name, None)
@@ -333,17 +332,10 @@ class ActResolver:
         """Yield the routers that an act names and where; the unknown are noted."""
         given = of.at if isinstance(of, AtOf) else of
         path = (*path, "at") if isinstance(of, AtOf) else path
-        for i, name in enumerate(self._find.routers(path, given, answer=False)):
-            if name in self._scene.nodes:
+        names = self._find.routers(path, given, answer=False)
+        for i, name in enumerate(names):
+            if name in self._scene.nodes and name not in names[:i]:
                 yield (path if isinstance(given, str) else (*path, i)), name
-
-    def _check_first(self, path: Path, name: str, done: dict[str, Path], what: str) -> bool:
-        """Note where a router has been killed, or paused, already."""
-        if name in done and self._scene.sure_of(ROUTERS):
-            line = self._scene.line(done[name])
-            self._scene.report(path, f"{name} was {what} in line {line} already")
-            return False
-        return True
 
 
 def _prefixes(of: Originated) -> tuple[str, ...]:

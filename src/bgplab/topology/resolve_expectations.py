@@ -136,7 +136,7 @@ class ExpectationResolver:
     def _check_via(self, path: Path, via: str, at: tuple[str, ...]) -> None:
         """Refuse a peer that is none: unknown, or in another AS and without a link."""
         scene = self._scene
-        if not scene.known(path, via) or not scene.parts.complete:
+        if not scene.known(path, via) or not scene.linked:
             return
         nodes = scene.nodes
         for name in at:
@@ -168,9 +168,7 @@ class ExpectationResolver:
     def state(self, path: Path, of: StateOf) -> assertions.ExpectState | None:
         """Find the session ends whose state is meant; a router that is dead has none."""
         ends = self._ends(path, of)
-        if of.end and of.end in self._scene.killed and self._scene.sure_of(ROUTERS):
-            line = self._scene.line(self._scene.killed[of.end])
-            self._scene.report((*path, "end"), f"{of.end} was killed in line {line}")
+        self._scene.check_lives((*path, "end"), of.end)
         return assertions.ExpectState(ends, of.is_) if ends else None
 
     def _ends(self, path: Path, of: EitherEnd) -> tuple[Ends, ...]:
@@ -245,7 +243,7 @@ class ExpectationResolver:
 
     def _valley_free(self, path: Path, _of: object) -> assertions.ExpectValleyFree:
         links = self._scene.topology.links
-        if self._scene.parts.complete and not any(link.relationship for link in links):
+        if self._scene.linked and not any(link.relationship for link in links):
             self._scene.report(path, "no link has a 'relationship', so nothing is shown")
         return assertions.ExpectValleyFree()
 

@@ -59,7 +59,11 @@ class Scene:
         self.document = document
         self.topology = topology
         self.nodes = {node.name: node for node in topology.nodes}
-        self.near = adjacency(topology) if parts.complete else {}
+        # Whether all links are known, and with them the sessions.
+        self.linked = parts.complete and not any(
+            problem.path.startswith("topology.links") for problem in document.problems
+        )
+        self.near = adjacency(topology) if self.linked else {}
         self.marks: dict[str, Path] = {}
         self.own = {
             node.name: dict.fromkeys(node.originate, Terms()) for node in topology.nodes
@@ -78,6 +82,8 @@ class Scene:
         self._doubtful: dict[str, None] = {}
         if not parts.complete:
             self.doubt(*ASPECTS[1:])
+        elif not self.linked:
+            self.doubt(LINKS, SESSIONS)
 
     # Doubt
 
@@ -161,10 +167,18 @@ class Scene:
 
     def check_answers(self, path: Path, name: str) -> bool:
         """Note where a router has been killed, or paused: it does nothing and tells nothing."""
-        for what, where in (("killed", self.killed), ("paused", self.paused)):
-            if name in where and self.sure_of(ROUTERS):
-                self.report(path, f"{name} was {what} in line {self.line(where[name])}")
-                return False
+        return self.check_lives(path, name) and self._check_not(
+            path, name, "paused", self.paused
+        )
+
+    def check_lives(self, path: Path, name: str) -> bool:
+        """Note where a router has been killed."""
+        return self._check_not(path, name, "killed", self.killed)
+
+    def _check_not(self, path: Path, name: str, what: str, done: dict[str, Path]) -> bool:
+        if name in done and self.sure_of(ROUTERS):
+            self.report(path, f"{name} was {what} in line {self.line(done[name])}")
+            return False
         return True
 
     def check_mark(self, path: Path, name: str | None) -> None:
@@ -217,7 +231,7 @@ class Finder:
     def _link(self, path: Path, endpoints: str | list[str]) -> Ends | None:
         scene = self._scene
         ends = self._ends(path, endpoints)
-        if not ends or not scene.parts.complete:
+        if not ends or not scene.linked:
             return ends
         a, b = ends
         if b not in scene.near[a]:
@@ -242,7 +256,7 @@ class Finder:
         """Find a session by its two routers."""
         scene = self._scene
         ends = self._ends(path, endpoints)
-        if ends and scene.parts.complete and ends[1] not in scene.peers[ends[0]]:
+        if ends and scene.linked and ends[1] not in scene.peers[ends[0]]:
             scene.report(path, f"no BGP session of {ends[0]} and {ends[1]}")
             ends = None
         if ends is None:

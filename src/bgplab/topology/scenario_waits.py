@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
@@ -101,6 +101,13 @@ class ForSpan(Model):
     """For some time."""
 
     for_: Span = Field(alias="for", description="So long: what the scenario wants, no guess.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _alone(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "within" in value:
+            raise ValueError("'within' has no meaning beside 'for', which waits just so long")
+        return value
 
 
 WAITS = ("converged", "diverges", "sessions", "state", "route", "no-route", "for")
