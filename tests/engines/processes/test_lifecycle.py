@@ -147,6 +147,7 @@ def test_each_life_of_a_router_has_a_file_of_inputs(play):
 
     database = play(DIAMOND, scenario, level=Level.INPUTS)
     folder = find_inputs(database)
+    assert folder is not None
     assert sorted(path.stem for path in folder.glob("*.jsonl")) == [
         "r1",
         "r2",
