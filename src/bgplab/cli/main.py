@@ -44,6 +44,9 @@ COMMANDS = {
     "replay": Lazy(
         "bgplab.cli.replay:replay", "Run recorded routers again; examine them step by step."
     ),
+    "capacity": Lazy(
+        "bgplab.cli.capacity:capacity", "Find the largest lab that this machine keeps time for."
+    ),
     "validate": Lazy("bgplab.cli.validate:validate", "Check topology files; start nothing."),
     "generate": Lazy(
         "bgplab.cli.generate:generate", "Write a topology file for a graph model."
@@ -68,7 +71,7 @@ Exit codes:
     0  converged, and all expectations met
     1  a verdict or an expectation failed
     2  bad input or usage
-    3  run invalid: the machine could not keep time
+    3  run invalid, neither passed nor failed: the machine could not keep time
     4  the lab or the host failed
   130  interrupted by Ctrl-C
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bgplab.cli.drive import Interrupted, drive
+from bgplab.cli.durations import DurationType
+from bgplab.cli.fidelity import fidelity_lines
 from bgplab.cli.files import prepare_file
 from bgplab.cli.options import lab_options
 from bgplab.cli.output import count, duration, echo_json, style
@@ -17,7 +19,6 @@ from bgplab.cli.status import Status, describe_death
 from bgplab.cli.virtual import (
     PROCESSES_ONLY,
     Course,
-    DurationType,
     cycle_lines,
     figures,
     refuse,
@@ -37,7 +38,8 @@ SHORT = 0.1  # seconds, below which times are written in milliseconds: virtual o
 LINES = 20  # of what is not settled; the rest is counted
 
 EPILOG = """Exit code: 0 converged, or all steps of the scenario went well, 1 not so, 2 bad
-input, 3 the machine could not keep time, 4 the lab failed or lost a router, 130 interrupted.
+input, 3 the machine could not keep time (INVALID: neither passed nor failed, whatever became
+of the steps), 4 the lab failed or lost a router, 130 interrupted.
 Every transition of every session is in the database that the report names: see `bgplab
 show`."""
 
@@ -151,7 +153,7 @@ def _show(report: Report, as_json: bool) -> None:
 
 def _lines(report: Report) -> Iterator[str]:
     """Write a report for people, one fact a line, with the same fields as the JSON."""
-    seconds, late = report.seconds, report.fidelity.lateness
+    seconds = report.seconds
     yield (
         f"{report.name}: {count(report.routers, 'router')}, "
         f"{count(report.sessions, 'session')}, "
@@ -182,12 +184,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield f"cost         {report.cpu_seconds:.2f} CPU s" + (
         "" if memory is None else f", {memory:.1f} MB per router (proportional)"
     )
-    valid = style("VALID", fg="green") if report.fidelity.valid else style("INVALID", fg="red")
-    yield (
-        f"fidelity     {valid}: timers late by {duration(late.p50)} (median), "
-        f"{duration(late.p99)} (p99), {duration(late.max)} (max)"
-    )
-    yield from (f"             {reason}" for reason in report.fidelity.reasons)
+    yield from fidelity_lines(report.fidelity, failed=not report.as_wanted)
     if report.coalesced:
         yield f"coalescing   changes were held together for up to {duration(report.coalesced)}"
     if report.failures:

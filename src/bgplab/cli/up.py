@@ -71,8 +71,13 @@ async def _up(reactor: Any, prepared: Run, what: Play, screen: Screen) -> None:
         verdict = (await play(prepared, lab, what._replace(told=told))).verdict
         screen.verdict(verdict, began, f"converged at {verdict.at - began:.2f} s")
         screen.news(verdict.detected - began, f"store {prepared.database}")
+        valid = True
         while True:
             await lab.store_routes()
+            certificate = await prepared.certificate()
+            if valid and not certificate.valid:
+                screen.news(lab.now() - began, f"INVALID: {certificate.reasons[0]}")
+            valid = certificate.valid
             since = await lab.until_disturbed()
             verdict = await prepared.converge(FOREVER)
             took = max(0.0, verdict.at - since)

@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 TIMEOUT = 86_400.0  # virtual seconds: they cost little
 REFRESH = 0.2  # seconds between two looks at the progress
-PROCESSES_ONLY = ("start", "reactor", "port", "time_scale")
+PROCESSES_ONLY = ("start", "reactor", "port", "time_scale", "lateness_limit")
 SHOWN = 24  # changes of a cycle; the rest is counted
 
 
@@ -37,31 +37,12 @@ class Course(NamedTuple):
     stop_at_first: bool
 
 
-class DurationType(click.ParamType):  # type: ignore[type-arg]  # generic in stubs only
-    """A duration as topology files have it: 10ms, 9s, 1m, 24h."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> float:
-        """Read a duration; give seconds."""
-        from bgplab.topology.units import parse_duration
-
-        try:
-            return parse_duration(float(value) if _is_number(value) else value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, str) and value.replace(".", "", 1).isdigit()
-
-
 def refuse(context: click.Context, names: tuple[str, ...], reason: str) -> None:
     """Refuse options that were given but make no sense. Raises UsageError."""
     source = click.core.ParameterSource.COMMANDLINE
     given = [name for name in names if context.get_parameter_source(name) is source]
     if given:
-        options = ", ".join(f"--{name}" for name in given)
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise UsageError(f"{options}: {reason}")
 
 

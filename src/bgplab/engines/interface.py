@@ -7,7 +7,7 @@ awaitable; seconds are on the lab's clock (`now`).
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from bgplab.config import Rule
@@ -16,6 +16,7 @@ from bgplab.facts import Fact
 from bgplab.observe.candidates import Candidate
 from bgplab.observe.expiry import Expiry
 from bgplab.observe.histogram import LatenessHistogram
+from bgplab.observe.load import NO_STALLS, Stalls
 from bgplab.observe.store import RouteRow
 from bgplab.observe.timing import SessionTiming
 
@@ -31,6 +32,11 @@ class Measures:
     coalesced: float  # the longest time that any router held changes together, in seconds
     failures: int  # callbacks that failed
     busy: float = 0.0  # seconds of the machine that routers ran or waited for a processor
+    latest: str = ""  # the router whose timer was the latest of all
+    links: LatenessHistogram = field(default_factory=LatenessHistogram)  # of octets on them
+    latest_link: str = ""  # the router that sent what was the latest of these
+    stalls: Stalls = NO_STALLS
+    silent: tuple[str, ...] = ()  # live routers that did not answer in time
 
 
 @dataclass(frozen=True, slots=True)

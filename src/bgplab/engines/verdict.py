@@ -163,15 +163,23 @@ class Report:
         """Give the exit code that this outcome asks for.
 
         A lost router or a callback that failed is the lab's own failure, and worse than a
-        verdict. Where a scenario says what must be true, it counts in place of the verdict.
+        verdict. A run that is invalid has neither passed nor failed, whatever it showed.
         """
         if self.deaths or self.failures:
             return EXIT_LAB
-        if not all(step.ok for step in self.scenario):
-            return EXIT_FAILED
-        if self.verdict != CONVERGED and not self.scenario:
-            return EXIT_FAILED
-        return EXIT_PASS if self.fidelity.valid else EXIT_INVALID
+        if not self.fidelity.valid:
+            return EXIT_INVALID
+        return EXIT_PASS if self.as_wanted else EXIT_FAILED
+
+    @property
+    def as_wanted(self) -> bool:
+        """Tell whether what was to be came true, as far as the run can tell.
+
+        Where a scenario says what must be true, it counts in place of the verdict.
+        """
+        if self.scenario:
+            return all(step.ok for step in self.scenario)
+        return self.verdict == CONVERGED
 
     def to_dict(self) -> dict[str, Any]:
         """Give the report as plain data."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from bgplab.topology.document import Document, Path
+from bgplab.topology.fidelity import Fidelity
 from bgplab.topology.fields import Model
 from bgplab.topology.generate import Generated
 from bgplab.topology.graph import HowTested
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
 
 SUGGEST_LIMIT = 2_000  # names beyond which we look for no likeness: it costs more than it helps
 _M = TypeVar("_M", bound=Model)
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadStep:
+    """A step that has mistakes; `key` is what it was likely meant to be, "" if nobody knows."""
+
+    key: str
 
 
 @dataclass(slots=True)
@@ -39,9 +47,9 @@ class Parts:
     generate: list[tuple[Path, Generated]] = field(default_factory=list)
     ibgp: str = "mesh"
     complete: bool = True  # False: some routers or groups may be missing here
-    scenario: list[tuple[Path, StepModel]] = field(default_factory=list)
+    scenario: list[tuple[Path, StepModel | UnreadStep]] = field(default_factory=list)
     test: HowTested = field(default_factory=HowTested)
-    all_steps: bool = True  # False: some steps may be missing here
+    fidelity: Fidelity = field(default_factory=Fidelity)
 
 
 def parse(document: Document) -> Parts:
@@ -80,6 +88,7 @@ def _parse(document: Document) -> Parts:
         generate=generate,
         ibgp=lab.ibgp,
         test=file.test.value(),
+        fidelity=file.fidelity,
     )
 
 
@@ -142,10 +151,9 @@ def _sound(model: type[_M], data: object) -> _M | None:
 
 
 def _take_steps(document: Document, parts: Parts) -> None:
-    """Validate the steps of a scenario one by one, and keep the sound ones."""
+    """Validate the steps of a scenario one by one; each keeps its place."""
     steps = _dig(document.data, ("scenario",))
     if not steps or not isinstance(steps, list):
-        parts.all_steps = not steps
         return
     from bgplab.topology.scenario import ScenarioStep
 
@@ -154,9 +162,20 @@ def _take_steps(document: Document, parts: Parts) -> None:
         try:
             parts.scenario.append((("scenario", i), adapter.validate_python(item)))
         except ValidationError as error:
-            parts.all_steps = False
+            parts.scenario.append((("scenario", i), UnreadStep(_meant(item))))
             for fault in error.errors(include_url=False):
                 _report(document, {**fault, "loc": ("scenario", i, *fault["loc"])})
+
+
+def _meant(item: object) -> str:
+    """Guess the key of a step that has mistakes."""
+    from difflib import get_close_matches
+
+    from bgplab.topology.scenario import STEPS
+
+    given = [key for key in item if not key.startswith("x-")] if isinstance(item, dict) else []
+    near = get_close_matches(given[0][:64], STEPS, 1) if len(given) == 1 else []
+    return near[0] if near else ""
 
 
 def _sound_generator(data: object) -> Generated | None:
@@ -262,6 +281,7 @@ _LIMITS = {
     "greater_than_equal": ("at least", "ge"),
     "less_than_equal": ("at most", "le"),
     "less_than": ("less than", "lt"),
+    "greater_than": ("more than", "gt"),
     "multiple_of": ("a multiple of", "multiple_of"),
 }
 

@@ -22,6 +22,17 @@ Rules = tuple[Rule, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
+class FidelityLimits:
+    """How late timers may fire before a run of processes is invalid.
+
+    `lateness` is the limit in seconds of the lab; None: `share` of its shortest interval.
+    """
+
+    share: float = 0.05
+    lateness: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """One router with everything that the file, its group and the defaults say of it."""
 
@@ -80,6 +91,7 @@ class Topology:
     source: str = ""  # the text of the file
     scenario: tuple[Step, ...] = ()
     test: HowTested = field(default_factory=HowTested)
+    fidelity: FidelityLimits = FidelityLimits()
 
 
 def adjacency(topology: Topology) -> dict[str, list[str]]:

@@ -114,3 +114,18 @@ def test_another_delay_holds_for_what_is_written_from_then_on_and_order_is_kept(
     link.line.write(b"c")
     link.clock.advance(0.1)
     assert link.arrived[-1] == (pytest.approx(0.6), b"c")
+
+
+def test_it_tells_of_each_write_when_it_was_due():
+    clock, due = Clock(), []
+    line = DelayLine(
+        clock, clock.seconds, 0.05, 0.0, random.Random(1), lambda octets: None, due.append
+    )
+    line.write(b"a")
+    clock.advance(0.02)
+    line.write(b"b")
+    clock.advance(0.9)
+    assert due == pytest.approx([0.05, 0.07])
+    line.write(b"c")
+    line.flush()
+    assert len(due) == 2  # not late: sent before its time

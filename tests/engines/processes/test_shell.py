@@ -768,3 +768,102 @@ def test_a_link_may_become_slow_while_sessions_last(line):
     line.run(5)
     lines = [carrier.delay for carrier in shell._connections.values() if carrier.far == R3]
     assert lines == [None]
+
+
+# ------------------------------------------------------------------- how punctual it was
+
+
+class Alarm:
+    """A Speaker with one deadline, whose every step takes a time."""
+
+    sessions: dict[str, Any] = {}
+
+    def __init__(self, reactor, due, takes=0.0):
+        self.reactor = reactor
+        self.next_deadline = due
+        self.takes = takes
+
+    def tick(self, now):
+        self.next_deadline = None
+        return self.handle(None, now)
+
+    def handle(self, given, now):
+        self.reactor.rightNow += self.takes
+        return []
+
+
+def alarmed(due, takes=0.0):
+    """Give a shell with an Alarm, armed at 0, and its reactor."""
+    network = Network(config("r1", R1, R2, passive=[R2]))
+    shell = network.shells["r1"]
+    shell.speaker = Alarm(network.reactor, due)
+    shell.feed(Start())
+    shell.speaker.takes = takes
+    return shell, network.reactor
+
+
+def test_a_timer_that_is_overdue_and_has_not_fired_counts_as_late_by_now():
+    shell, reactor = alarmed(5.0)
+    reactor.rightNow = 4.9
+    assert shell.punctuality().count == 0
+    reactor.rightNow = 7.0
+    assert shell.lateness.count == 0
+    assert shell.punctuality().maximum == 2.0
+    reactor.advance(0)
+    reactor.advance(0)  # sockets were read in between
+    assert shell.punctuality().count == shell.lateness.count == 1
+
+
+def test_a_process_that_was_stopped_and_goes_on_is_not_called_late():
+    shell, reactor = alarmed(5.0)
+    reactor.rightNow = 9.0
+    shell.excuse()
+    assert shell.punctuality().count == 0
+    reactor.advance(0)
+    reactor.advance(0)
+    assert shell.speaker.next_deadline is None
+    assert shell.lateness.count == 0
+    shell.speaker.next_deadline = 10.0
+    shell.feed(Start())
+    reactor.advance(1.25)
+    reactor.advance(0)
+    assert shell.lateness.maximum == 0.25
+
+
+@pytest.mark.parametrize("takes,stalls", [(0.01, 0), (0.06, 1), (2.0, 1)])
+def test_a_turn_that_takes_long_is_a_stall(takes, stalls):
+    shell, _ = alarmed(None, takes)
+    shell.feed(Start())
+    assert shell.stalls == stalls
+    assert shell.longest_stall == pytest.approx(takes if stalls else 0.0)
+
+
+def test_a_turn_in_which_the_process_was_stopped_is_no_stall():
+    shell, reactor = alarmed(None)
+
+    def stopped(given, now):
+        reactor.rightNow += 3.0
+        shell.excuse()
+        return []
+
+    shell.speaker.handle = stopped
+    shell.feed(Start())
+    assert shell.stalls == 0
+
+
+def test_octets_that_leave_a_link_late_are_counted_apart_from_timers():
+    first = config("r1", R1, R2)
+    slow = dataclasses.replace(first.peers[0], delay=0.5)
+    network = Network(dataclasses.replace(first, peers=(slow,)), config("r2", R2, R1))
+    network.start()
+    network.run(3, step=0.2)
+    links = network.shells["r1"].links
+    assert links.count > 2
+    assert links.maximum == pytest.approx(0.1)  # 0.5 after a step is in the midst of another
+    assert network.shells["r2"].links.count == 0
+    before = links.count
+    network.shells["r1"].act(Originate(("10.77.0.0/16",)))
+    network.reactor.rightNow += 9.0
+    network.shells["r1"].excuse()
+    network.run(1)
+    assert links.count == before

@@ -124,10 +124,16 @@ class Timings(amp.Command):
 
 
 class Measure(amp.Command):
-    """Controller to router: what the router measured of itself so far."""
+    """Controller to router: what the router measured of itself so far.
+
+    `lateness` and `links` are histograms; the latter is empty if no link takes time.
+    """
 
     response = [
         (b"lateness", amp.String()),
+        (b"links", amp.String()),
+        (b"stalls", amp.Integer()),
+        (b"longest_stall", amp.Float()),
         (b"sent", amp.Integer()),
         (b"received", amp.Integer()),
         (b"routes", amp.Integer()),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,13 @@ from twisted.internet.task import LoopingCall, deferLater
 from bgplab.config import Level, RouterConfig
 from bgplab.engines.interface import Measures, Progress, RouterState
 from bgplab.engines.obstacles import Ends
-from bgplab.engines.processes import commands
+from bgplab.engines.processes import commands, meter
 from bgplab.engines.processes.clock import LabClock
 from bgplab.engines.processes.convergence import Convergence
 from bgplab.engines.processes.expiries import Expiries
 from bgplab.engines.processes.gather import those_that_come
 from bgplab.engines.processes.lifecycle import Lifecycle
+from bgplab.engines.processes.measuring import Pulse, summed_up
 from bgplab.engines.processes.news import News
 from bgplab.engines.processes.remote import RemoteRouter
 from bgplab.engines.processes.starters import ForkServerStarter, SpawnStarter
@@ -34,7 +35,7 @@ from bgplab.errors import LabError
 from bgplab.facts import BestChanged, Fact, HoldExpired, SessionEnded, StateChanged
 from bgplab.observe.candidates import Candidate, from_lines
 from bgplab.observe.expiry import Expiry
-from bgplab.observe.histogram import LatenessHistogram
+from bgplab.observe.load import Load, Stalls
 from bgplab.observe.recorder import Recorder, SessionState
 from bgplab.observe.records import Quiet, decode
 from bgplab.observe.store import RouteRow, Store
@@ -74,13 +75,20 @@ class ProcessLab(Lifecycle):
         self._news = News(reactor)
         self._listeners: list[Callable[[str, Fact], None]] = []
         self._expiries = Expiries(routers, self.silences)
-        self._submitting = LoopingCall(store.submit)
+        self._before: meter.Sample | None = None  # when the routers dialled
+        self._pulse = Pulse(store.submit, SUBMIT_EVERY)
+        self._submitting = LoopingCall(self._pulse.beat)
         self._submitting.clock = reactor
 
     async def start(self) -> None:
         """Start all routers and let them dial. Raises ProcessError or HostError."""
+        self._pulse.start()
         self._submitting.start(SUBMIT_EVERY, now=False)
         await super().start()
+
+    def before_dialling(self) -> None:
+        """Take note of what the processes have cost up to now."""
+        self._before = meter.sample(self.pids, self.helper_pids)
 
     async def stop(self) -> None:
         """End all routers at once, unrecorded, and wait until they are gone."""
@@ -239,7 +247,7 @@ class ProcessLab(Lifecycle):
             return Deferred.fromCoroutine(self._ask(name, commands.Timings))
 
         answers = await self._from_all(ask, names)
-        lines = (line for text in answers for line in text.splitlines())
+        lines = (line for text in answers.values() for line in text.splitlines())
         timings = [SessionTiming.from_json(line) for line in lines]
         self._expiries.learn(timings)
         return timings
@@ -278,31 +286,43 @@ class ProcessLab(Lifecycle):
 
     async def _from_all(
         self, ask: Callable[[str], Deferred[Any]], names: Iterable[str] | None = None
-    ) -> list[Any]:
+    ) -> dict[str, Any]:
         """Ask all routers that run at once, or some; give the answers that come in time."""
         awake = self._detector.awake
-        asked = [
-            ask(name).addTimeout(PATIENCE, self._reactor)
+        names = [
+            name
             for name in (awake if names is None else names)
             if name in awake and self._routers[name].ready
         ]
-        return await those_that_come(asked)
+        asked = [ask(name).addTimeout(PATIENCE, self._reactor) for name in names]
+        answers = await those_that_come(
+            [each.addCallback(_with, name) for name, each in zip(names, asked, strict=True)]
+        )
+        return dict(answers)
 
     async def measures(self) -> Measures:
         """Collect what the live routers measured of themselves."""
         answers = await self._from_all(lambda name: self._routers[name].call(commands.Measure))
-        lateness = LatenessHistogram()
-        for answer in answers:
-            lateness.merge(LatenessHistogram.from_bytes(answer["lateness"]))
-        return Measures(
-            lateness,
-            sum(answer["sent"] for answer in answers),
-            sum(answer["received"] for answer in answers),
-            sum(answer["routes"] for answer in answers),
-            max((answer["coalesced"] for answer in answers), default=0.0),
-            sum(answer["failures"] for answer in answers),
-            sum(answer["busy"] for answer in answers),
+        return summed_up(answers, self._silent(answers))
+
+    def _silent(self, answers: Mapping[str, object]) -> tuple[str, ...]:
+        """List the live routers that did not answer, but for those that somebody stopped."""
+        return tuple(
+            name
+            for name, router in self._routers.items()
+            if router.alive
+            and router.ready
+            and name not in answers
+            and not meter.stopped(router.pid)
         )
+
+    def load(self) -> Load | None:
+        """Tell what the machine has done since the routers dialled; None before that."""
+        if self._before is None:
+            return None
+        routers = {name: router.pid for name, router in self._routers.items() if router.alive}
+        after = meter.sample(routers.values(), self.helper_pids)
+        return meter.load(self._before, after, routers, len(meter.processors()))
 
     def progress(self) -> Progress:
         """Tell how far the lab has come."""
@@ -324,6 +344,11 @@ class ProcessLab(Lifecycle):
             )
             for name, router in self._routers.items()
         ]
+
+    @property
+    def stalls(self) -> Stalls:
+        """The stalls of the controller's own reactor."""
+        return self._pulse.stalls
 
     @property
     def helper_pids(self) -> list[int]:
@@ -353,3 +378,7 @@ def _untimed(routers: Sequence[RouterConfig]) -> list[Ends]:
         if peer.timers.hold == 0
     ]
     return [ends for pair in off for ends in (pair, pair[::-1])]
+
+
+def _with(answer: Any, name: str) -> tuple[str, Any]:
+    return name, answer

@@ -83,7 +83,11 @@ class Lifecycle(Acts):
             self._clock.begin()
             await all_of([self._scale(router) for router in self._routers.values()])
         await all_of([router.tell(commands.Listen) for router in self._routers.values()])
+        self.before_dialling()
         await all_of([router.tell(commands.Dial) for router in self._routers.values()])
+
+    def before_dialling(self) -> None:
+        """Take note that the routers are about to dial: what they cost counts from here."""
 
     async def _start_from(self, queue: deque[RemoteRouter]) -> None:
         """Start one router after the other, as long as there are any."""

@@ -58,6 +58,7 @@ class RouterChild(AMPChild):
             set_name(name)
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             begin_logging(log)
+            self.mind_stops()
         from twisted.internet import reactor
 
         self._reactor: Any = reactor
@@ -70,6 +71,17 @@ class RouterChild(AMPChild):
         self._flushing: IDelayedCall | None = None
         self._reporter: Reporter | None = None
         self._dumps: dict[str, Iterator[tuple[bytes, bool]]] = {}  # answers given in part
+
+    def mind_stops(self) -> None:
+        """Let this process notice that it was stopped and goes on (SIGCONT).
+
+        Its timers are late then, but not because the machine could not keep time.
+        """
+        signal.signal(signal.SIGCONT, lambda number, frame: self._continued())
+
+    def _continued(self) -> None:
+        if self._shell is not None:
+            self._shell.excuse()
 
     @property
     def _router(self) -> Shell:
@@ -229,15 +241,19 @@ class RouterChild(AMPChild):
     def measure(self) -> dict[str, Any]:
         """Give what was measured so far; records that wait go first."""
         self._flush()
-        speaker = self._router.speaker
+        shell = self._router
+        speaker = shell.speaker
         sessions = speaker.sessions.values()
         return {
-            "lateness": self._router.lateness.to_bytes(),
+            "lateness": shell.punctuality().to_bytes(),
+            "links": shell.links.to_bytes() if shell.links.count else b"",
+            "stalls": shell.stalls,
+            "longest_stall": shell.longest_stall,
             "sent": sum(session.updates_sent for session in sessions),
             "received": sum(session.updates_received for session in sessions),
             "routes": len(speaker.routing.loc_rib.best),
             "coalesced": speaker.routing.coalesced,
-            "failures": self._router.failures,
+            "failures": shell.failures,
             "busy": busy_seconds() - self._busy_before,
         }
 
@@ -331,7 +347,13 @@ def run_forked(descriptor: int, log: str) -> None:
     from twisted.internet import reactor
 
     begin_logging(log)
-    factory = Factory.forProtocol(RouterChild)
+
+    def router() -> RouterChild:
+        child = RouterChild()
+        child.mind_stops()
+        return child
+
+    factory = Factory.forProtocol(router)
     factory.noisy = False
     reactor.adoptStreamConnection(descriptor, socket.AF_UNIX, factory)  # type: ignore[attr-defined]
     os.close(descriptor)

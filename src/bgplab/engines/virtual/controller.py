@@ -31,8 +31,7 @@ from bgplab.engines.verdict import (
 )
 from bgplab.engines.virtual.lab import VirtualLab
 from bgplab.errors import EXIT_INTERRUPTED, StoreError
-from bgplab.observe.fidelity import certify, shortest_interval
-from bgplab.observe.histogram import LatenessHistogram
+from bgplab.observe.fidelity import Rule, certify_virtual, make_rule
 from bgplab.observe.inputs import InputLog, RecordedSpeaker
 from bgplab.observe.records import nanoseconds
 from bgplab.observe.runs import DATABASE, LOGS, inputs_folder, new_run_folder
@@ -69,7 +68,8 @@ def prepare(topology: Topology, text: str, options: Options) -> Run:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"{folder}: cannot be made: {error.strerror}") from error
-    return Run(planned, text, options, store)
+    rule = make_rule(planned.routers, topology.fidelity)
+    return Run(planned, text, options, store, rule)
 
 
 def _logs(database: Path, options: Options) -> Path:
@@ -80,11 +80,14 @@ def _logs(database: Path, options: Options) -> Path:
 class Run:
     """One run: its plan, its database, its lab once it is open, and its report."""
 
-    def __init__(self, planned: Plan, text: str, options: Options, database: Path) -> None:
+    def __init__(
+        self, planned: Plan, text: str, options: Options, database: Path, rule: Rule
+    ) -> None:
         self.plan = planned
         self.options = options
         self.database = database
         self._text = text
+        self._rule = rule
         self._store: Store | None = None
         self._lab: VirtualLab | None = None
         self._failures: list[StoreError] = []
@@ -181,7 +184,7 @@ class Run:
             routes=measures.routes,
             cpu_seconds=time.process_time(),
             memory_mb_per_router=None,
-            fidelity=certify([LatenessHistogram()], shortest_interval(self.plan.routers)),
+            fidelity=certify_virtual(self._rule),
             coalesced=measures.coalesced,
             store=str(self.database),
             unsettled=verdict.reasons,

@@ -20,7 +20,8 @@ class Timing(Protocol):
 class DelayLine:
     """Passes octets on after `delay` seconds and up to `jitter` more, drawn for each write.
 
-    TCP keeps order, so octets that draw a short time wait for those before them.
+    TCP keeps order, so octets that draw a short time wait for those before them. `left` is
+    told of each write when it was due to leave the link, as it does.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class DelayLine:
         jitter: float,
         rng: random.Random,
         deliver: Callable[[bytes], None],
+        left: Callable[[float], None] = lambda due: None,
     ) -> None:
         self._timing = timing
         self._now = now
@@ -38,6 +40,7 @@ class DelayLine:
         self._jitter = jitter
         self._rng = rng
         self._deliver = deliver
+        self._left = left
         self._waiting: deque[tuple[float, bytes]] = deque()
         self._call: IDelayedCall | None = None
         self._latest = 0.0
@@ -84,6 +87,8 @@ class DelayLine:
         self._call = None
         now = self._now()
         while self._waiting and self._waiting[0][0] <= now:
-            self._deliver(self._waiting.popleft()[1])
+            due, octets = self._waiting.popleft()
+            self._left(due)
+            self._deliver(octets)
         if self._waiting:
             self._arm()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from bgplab.engines.processes.net.delay import DelayLine
 from bgplab.facts import CallbackFailed, Fact, HoldExpired, TimerFired
 from bgplab.observe.histogram import LatenessHistogram
 from bgplab.observe.inputs import InputLog, RecordedSpeaker
+from bgplab.observe.load import STALL
 from bgplab.session.effects import Close, Dial, Effect, Send
 from bgplab.session.session import Session
 from bgplab.speaker.inputs import Input, Start, TcpFailed
@@ -61,8 +63,11 @@ class Shell:
         self.config = config
         self.inputs: InputLog | None = None
         self.speaker = self._speaker(inputs)
-        self.lateness = LatenessHistogram()
+        self.lateness = LatenessHistogram()  # of timers
         self.keepalive_lateness: dict[str, LatenessHistogram] = defaultdict(LatenessHistogram)
+        self.links = LatenessHistogram()  # of octets that leave links with a delay
+        self.stalls = 0  # turns that took longer than STALL
+        self.longest_stall = 0.0
         self.failures = 0
         self._reactor = reactor
         self._clock = clock
@@ -89,6 +94,7 @@ class Shell:
         self._due = 0.0  # the deadline that the call stands for
         self._armed_at = 0.0
         self._rest_until = 0.0  # no tick before that time
+        self._excused = -inf  # what was due up to then is not called late
 
     def _speaker(self, inputs: str) -> Speaker:
         """Make the Speaker, and the log of its inputs if there is to be one."""
@@ -127,7 +133,8 @@ class Shell:
 
     def feed(self, given: Input) -> None:
         """Give the Speaker an input and do what it asks for."""
-        self._run(lambda: self.speaker.handle(given, self._clock()), given)
+        now = self._clock()
+        self._run(lambda: self.speaker.handle(given, now), given, now)
 
     def act(self, given: Input) -> list[Effect]:
         """As `feed`, but let an exception through: it is the caller's input that is wrong.
@@ -147,6 +154,20 @@ class Shell:
         self._clock = clock
         self._scale = scale
         self._timing = LabTiming(self._reactor, scale)
+
+    def excuse(self) -> None:
+        """Do not call late what was due by now: the process was stopped, and goes on."""
+        self._excused = self._clock()
+
+    def punctuality(self) -> LatenessHistogram:
+        """Give the lateness of all timers, of one too that is overdue and has not fired."""
+        histogram = LatenessHistogram()
+        histogram.merge(self.lateness)
+        due = max(self._due, self._excused)
+        overdue = 0.0 if self._call is None else (self._clock() - due) * self._scale
+        if overdue > READ_FIRST:
+            histogram.add(overdue)
+        return histogram
 
     def cut(self, name: str) -> None:
         """Cut the link to a peer: its connections are lost, no new one comes about.
@@ -223,11 +244,11 @@ class Shell:
             self._call = self._reactor.callLater(0, self._tick)
             return
         self._read_first = False
-        if self._due > self._armed_at:
+        if self._due > self._armed_at and self._due > self._excused:
             self.lateness.add(late)
-        self._run(lambda: self.speaker.tick(now), None)
+        self._run(lambda: self.speaker.tick(now), None, now)
 
-    def _run(self, step: Callable[[], list[Effect]], given: Input | None) -> None:
+    def _run(self, step: Callable[[], list[Effect]], given: Input | None, began: float) -> None:
         """Run one step of the Speaker; contain what goes wrong in it."""
         try:
             self._perform(step())
@@ -235,6 +256,10 @@ class Shell:
             self._contain(given)
         self._rearm()
         self._stirred()
+        took = (self._clock() - began) * self._scale
+        if took > STALL and began > self._excused:
+            self.stalls += 1
+            self.longest_stall = max(self.longest_stall, took)
 
     def _perform(self, effects: list[Effect]) -> None:
         for effect in effects:
@@ -319,7 +344,14 @@ class Shell:
         delay, jitter = self._delays.get(address, (0.0, 0.0))
         if not (delay or jitter):
             return None
-        return DelayLine(self._timing, self._clock, delay, jitter, self._rng, deliver)
+        return DelayLine(
+            self._timing, self._clock, delay, jitter, self._rng, deliver, self._crossed
+        )
+
+    def _crossed(self, due: float) -> None:
+        """Count how late octets leave a link."""
+        if due > self._excused:
+            self.links.add((self._clock() - due) * self._scale)
 
     def _lost(self, number: int) -> None:
         self._connections.pop(number, None)
