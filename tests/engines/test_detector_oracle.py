@@ -250,6 +250,7 @@ class Lab:
             self.detector,
             self.judge.disturbed,
             self.judge.carried_out,
+            self.clock.seconds,
         )
         self.verdicts = 0
         self.wave_waiters: list[Deferred[None]] = []

@@ -1,6 +1,9 @@
 """Routers of a lab of real processes that are started anew, and load beside the lab."""
 
+import os
 import sqlite3
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -147,6 +150,7 @@ def test_each_life_of_a_router_has_a_file_of_inputs(play):
 
     database = play(DIAMOND, scenario, level=Level.INPUTS)
     folder = find_inputs(database)
+    assert folder is not None
     assert sorted(path.stem for path in folder.glob("*.jsonl")) == [
         "r1",
         "r2",
@@ -174,3 +178,23 @@ def test_hogs_compute_for_as_long_as_they_are_asked_to_and_end_with_the_lab(play
 
     others = play(DIAMOND, scenario)
     assert not any(lives(pid) for pid in others)
+
+
+def test_hogs_end_with_the_process_that_started_them(gone_within):
+    code = (
+        "from twisted.internet.task import Clock\n"
+        "from bgplab.engines.processes.hogs import Hogs\n"
+        "hogs = Hogs(Clock())\n"
+        "hogs.start(2, 600)\n"
+        "print(*hogs.pids, flush=True)\n"
+        "input()\n"
+    )
+    pipe = subprocess.PIPE
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    parent = subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, env=env)
+    with parent:
+        assert parent.stdout is not None
+        pids = [int(word) for word in parent.stdout.readline().split()]
+        assert all(lives(pid) for pid in pids)
+        parent.kill()
+    gone_within(pids, 5)

@@ -199,7 +199,8 @@ def test_links_are_cut_and_mended_at_a_paused_router_as_soon_as_it_goes_on(play)
     play(DIAMOND, scenario)
 
 
-def test_a_paused_router_is_killed_and_ends_with_the_lab(play):
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_a_paused_router_is_killed_and_ends_with_the_lab(play, start):
     async def scenario(lab, run):
         await lab.pause("r4")
         lab.kill("r4")
@@ -212,7 +213,7 @@ def test_a_paused_router_is_killed_and_ends_with_the_lab(play):
         await lab.pause("r3")  # it is left so: `play` checks that nothing is left of it
         assert lab.deaths == []
 
-    play(DIAMOND, scenario)
+    play(DIAMOND, scenario, start=start)
 
 
 def test_a_paused_router_ends_with_its_controller(command, gone_within, tmp_path):
