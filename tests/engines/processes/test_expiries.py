@@ -10,6 +10,7 @@ from bgplab.config import PeerConfig, RouterConfig, Timers
 from bgplab.engines.processes.expiries import KEPT, Expiries
 from bgplab.engines.processes.net.connection import PeerConnection
 from bgplab.facts import HoldExpired, SessionEnded
+from bgplab.observe.expiry import Silences
 from bgplab.observe.histogram import LatenessHistogram
 from bgplab.observe.query import show
 from bgplab.observe.timing import IntervalFigures, SessionTiming
@@ -27,7 +28,7 @@ def config(name, *peers, **more):
 
 @pytest.fixture
 def expiries():
-    return Expiries([config("r1", "r2", "outside"), config("r2", "r1")])
+    return Expiries([config("r1", "r2", "outside"), config("r2", "r1")], Silences(), {})
 
 
 def kinds(expiries):
@@ -76,17 +77,31 @@ def test_a_peer_that_has_not_noticed_the_end_tells_by_its_timing(expiries):
     assert kinds(expiries) == ["starvation"]
 
 
-def test_a_silence_of_the_labs_own_making_needs_no_record(expiries):
-    expiries.silences.begin("r2", 99.5)
+def test_a_silence_of_the_labs_own_making_needs_no_record():
+    silences = Silences()
+    expiries = Expiries([config("r1", "r2"), config("r2", "r1")], silences, {})
+    silences.begin("r2", 99.5)
     expiries.expired("r1", EXPIRED)
     assert kinds(expiries) == ["genuine"]
 
 
 def test_the_keepalive_interval_of_the_peer_decides_how_long_a_silence_must_be():
     slow = config("r2", "r1", timers=Timers(hold=3, keepalive=2.5))
-    expiries = Expiries([config("r1", "r2"), slow])
-    expiries.silences.begin("r2", 102.0)
+    silences = Silences()
+    expiries = Expiries([config("r1", "r2"), slow], silences, {})
+    silences.begin("r2", 102.0)
     expiries.expired("r1", EXPIRED)
+    assert kinds(expiries) == ["genuine"]
+
+
+@pytest.mark.parametrize("link", [("r1", "r2"), ("r2", "r1")])
+def test_the_jitter_that_an_act_gave_to_a_link_counts_and_not_that_of_the_plan(link):
+    delays = {}
+    expiries = Expiries([config("r1", "r2"), config("r2", "r1")], Silences(), delays)
+    expiries.expired("r1", EXPIRED)
+    expiries.ended("r2", ENDED._replace(last_sent=102.9))
+    assert kinds(expiries) == ["starvation"]
+    delays[link] = (0.0, 2.5)
     assert kinds(expiries) == ["genuine"]
 
 
@@ -114,7 +129,8 @@ def test_a_router_counts_the_octets_that_wait_in_a_socket():
             return near
 
     connection = PeerConnection(
-        1, lambda given: None, lambda number: None, lambda address, deliver: None
+        *(1, lambda given: None, lambda number: None),
+        *(lambda address, deliver: None, lambda address: False),
     )
     connection.transport = Transport()  # type: ignore[assignment]
     with far:
@@ -139,14 +155,10 @@ def test_neighbours_of_a_stopped_router_drop_it_after_the_hold_time_and_genuinel
     async def scenario(lab, run):
         verdict = await lab.until_converged(10)
         await lab.wait(2.0)
-        lab.silences.begin("r1", lab.now())
-        os.kill(lab.pid("r1"), signal.SIGSTOP)
-        try:
-            await lab.wait(4.0)
-            report = await run.report(verdict)
-            return await lab.expiries(), report, run.database
-        finally:
-            os.kill(lab.pid("r1"), signal.SIGCONT)
+        await lab.pause("r1")
+        await lab.wait(4.0)
+        report = await run.report(verdict)
+        return await lab.expiries(), report, run.database
 
     expiries, report, database = play(STAR, scenario)
     assert sorted(each.router for each in expiries) == ["r2", "r3", "r4"]

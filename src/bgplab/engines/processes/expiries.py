@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from bgplab.config import PeerConfig, RouterConfig
 from bgplab.facts import HoldExpired, SessionEnded
@@ -17,10 +17,19 @@ Ends = tuple[str, str]  # a router and its peer
 
 
 class Expiries:
-    """Brings the two accounts of each expiry together, as they come in, in any order."""
+    """Brings the two accounts of each expiry together, as they come in, in any order.
 
-    def __init__(self, routers: Iterable[RouterConfig], silences: Silences) -> None:
+    `delays` are those of links to which an act gave others than the plan: delay and jitter.
+    """
+
+    def __init__(
+        self,
+        routers: Iterable[RouterConfig],
+        silences: Silences,
+        delays: Mapping[Ends, tuple[float, float]],
+    ) -> None:
         self._silences = silences
+        self._delays = delays
         self._peers: dict[Ends, PeerConfig] = {
             (router.name, peer.name): peer for router in routers for peer in router.peers
         }
@@ -69,13 +78,16 @@ class Expiries:
         config = self._peers.get(sender)  # None: a peer that is not of this lab
         configured = None if config is None else config.timers.keepalive
         interval = keepalive_interval(configured, fact.hold)
+        planned = (0.0, 0.0) if config is None else (config.delay, config.delay_jitter)
+        changed = self._delays.get(sender, self._delays.get(sender[::-1]))
+        delay, spread = planned if changed is None else changed
         return classify(
             router,
             fact,
             record,
             silenced=self._silences.explain(router, fact, interval),
-            delay=0.0 if config is None else config.delay,
-            spread=0.0 if config is None else config.delay_jitter,
+            delay=delay,
+            spread=spread,
         )
 
 

@@ -74,7 +74,7 @@ class ProcessLab(Lifecycle):
         )
         self._news = News(reactor)
         self._listeners: list[Callable[[str, Fact], None]] = []
-        self._expiries = Expiries(routers, self.silences)
+        self._expiries = Expiries(routers, self.silences, self._delays)
         self._before: meter.Sample | None = None  # when the routers dialled
         self._pulse = Pulse(store.submit, SUBMIT_EVERY)
         self._submitting = LoopingCall(self._pulse.beat)
