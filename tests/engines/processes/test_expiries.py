@@ -96,7 +96,7 @@ def test_the_keepalive_interval_of_the_peer_decides_how_long_a_silence_must_be()
 
 @pytest.mark.parametrize("link", [("r1", "r2"), ("r2", "r1")])
 def test_the_jitter_that_an_act_gave_to_a_link_counts_and_not_that_of_the_plan(link):
-    delays = {}
+    delays: dict[tuple[str, str], tuple[float, float]] = {}
     expiries = Expiries([config("r1", "r2"), config("r2", "r1")], Silences(), delays)
     expiries.expired("r1", EXPIRED)
     expiries.ended("r2", ENDED._replace(last_sent=102.9))
