@@ -4,7 +4,7 @@ import pytest
 
 from bgplab.engines.obstacles import BLACKHOLE, CUT, shut_down_by
 from bgplab.engines.quiescence import Detector
-from bgplab.observe.records import Quiet, SessionCount
+from bgplab.observe.record_forms import Quiet, SessionCount
 from bgplab.session.events import State
 
 UP = State.ESTABLISHED

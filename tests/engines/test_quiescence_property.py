@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bgplab.engines.obstacles import BLACKHOLE
 from bgplab.engines.quiescence import Detector
-from bgplab.observe.records import Quiet, SessionCount
+from bgplab.observe.record_forms import Quiet, SessionCount
 from bgplab.session.events import State
 
 UP, DOWN = State.ESTABLISHED, State.IDLE

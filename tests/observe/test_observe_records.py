@@ -6,15 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bgplab import facts
-from bgplab.observe.records import (
+from bgplab.observe.record_forms import (
     MAX_OCTETS,
     MAX_SESSIONS,
     MAX_TEXT,
     Quiet,
-    RecordWriter,
     SessionCount,
-    decode,
 )
+from bgplab.observe.records import RecordWriter, decode
 
 PEERS = ("r1", "r2", "Zürich")
 

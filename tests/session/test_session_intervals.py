@@ -228,3 +228,13 @@ def test_an_end_tells_how_late_its_keepalives_were():
     left.session.stop(40.0)
     (ended,) = facts(left, SessionEnded)
     assert (ended.last_sent, ended.late) == (33.0, 3.0)
+
+
+def test_octets_that_go_past_the_state_machine_do_not_count_as_sent():
+    """KeepaliveTimer goes on, so the silence before the next KEEPALIVE is not a shorter one."""
+    wire, left, _ = started()
+    wire.run(20.0)
+    left.session.inject(KEEPALIVE_MESSAGE, 20.0)
+    wire.run(35.0)
+    sent = left.session.timing.sent
+    assert (sent.count, sent.outside, sent.least) == (1, 0, 1.0)

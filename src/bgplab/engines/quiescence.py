@@ -32,7 +32,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from bgplab.engines.obstacles import BLACKHOLE, Ends, Obstacles, paused, shut_down_by
-from bgplab.observe.records import Quiet
+from bgplab.observe.record_forms import Quiet
 from bgplab.session.events import State
 
 ESTABLISHED = State.ESTABLISHED

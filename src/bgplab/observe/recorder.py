@@ -28,7 +28,7 @@ from bgplab.facts import (
     UpdateSent,
 )
 from bgplab.observe import schema
-from bgplab.observe.records import nanoseconds
+from bgplab.observe.record_forms import nanoseconds
 from bgplab.observe.store import Store
 from bgplab.session.events import State
 from bgplab.wire.nlri import format_prefix

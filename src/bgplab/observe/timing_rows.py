@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from bgplab.observe import schema
 from bgplab.observe.expiry import Expiry
-from bgplab.observe.records import nanoseconds
+from bgplab.observe.record_forms import nanoseconds
 from bgplab.observe.store import Row, Store
 from bgplab.observe.timing import SENT, SessionTiming
 

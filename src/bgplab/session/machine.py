@@ -200,11 +200,14 @@ class Machine:
     def inject(self, octets: bytes, now: float) -> list[bytes]:
         """Send any octets; give the routing messages that they complete.
 
-        What follows a malformed header is none: the peer will not read it.
+        What follows a malformed header is none: the peer will not read it. KeepaliveTimer goes
+        on as if nothing had been sent.
         """
         if not self.connection:
             return []
+        sent_at = self.sent_at
         self.transmit(octets, now)
+        self.sent_at = sent_at
         if self.outgoing is None:
             self.outgoing = Framer()
         self.outgoing.feed(octets)

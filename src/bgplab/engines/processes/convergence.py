@@ -24,7 +24,7 @@ from bgplab.engines.quiescence import Detector
 from bgplab.engines.verdict import CONVERGED, DIVERGES, TIMEOUT, Cycle, Verdict
 from bgplab.errors import LabError
 from bgplab.facts import BestChanged, StateChanged
-from bgplab.observe.records import Quiet
+from bgplab.observe.record_forms import Quiet
 from bgplab.session.events import State
 
 WAVE_AGAIN = 0.01  # seconds after a second wave that found something moving

@@ -36,8 +36,9 @@ from bgplab.facts import BestChanged, Fact, HoldExpired, SessionEnded, StateChan
 from bgplab.observe.candidates import Candidate, from_lines
 from bgplab.observe.expiry import Expiry
 from bgplab.observe.load import Load, Stalls
+from bgplab.observe.record_forms import Quiet
 from bgplab.observe.recorder import Recorder, SessionState
-from bgplab.observe.records import Quiet, decode
+from bgplab.observe.records import decode
 from bgplab.observe.store import RouteRow, Store
 from bgplab.observe.timing import SessionTiming
 from bgplab.session.events import State

@@ -33,7 +33,7 @@ from bgplab.engines.virtual.lab import VirtualLab
 from bgplab.errors import EXIT_INTERRUPTED, StoreError
 from bgplab.observe.fidelity import Rule, certify_virtual, make_rule
 from bgplab.observe.inputs import InputLog, RecordedSpeaker
-from bgplab.observe.records import nanoseconds
+from bgplab.observe.record_forms import nanoseconds
 from bgplab.observe.runs import DATABASE, LOGS, inputs_folder, new_run_folder
 from bgplab.observe.store import RunInfo, Store
 from bgplab.observe.timing import IntervalFigures, total
