@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from bgplab.config import Level, PeerConfig, RouterConfig
-from bgplab.facts import OctetsReceived, StateChanged, UpdateReceived, UpdateSent
+from bgplab.facts import OctetsReceived, StateChanged
 from bgplab.session.actions import put_off_keepalive
 from bgplab.session.collision import Connection, Verdict, is_higher, resolve
 from bgplab.session.damping import CEASE, Damping, start_event
@@ -28,7 +28,7 @@ from bgplab.session.machine import Machine
 from bgplab.session.negotiate import Negotiated, identifier_of
 from bgplab.session.routes import Routes
 from bgplab.session.timers import STOPPED, Jitter
-from bgplab.wire.header import HEADER_LENGTH, UPDATE
+from bgplab.session.traffic import Traffic
 from bgplab.wire.notification import Notification, shutdown_message
 from bgplab.wire.refresh import REQUEST, decode_refresh
 
@@ -38,13 +38,12 @@ if TYPE_CHECKING:
 SHUTDOWN, RESET = 2, 4  # Cease subcodes of RFC 4486
 
 
-class Session:
+class Session(Traffic):
     """One peering as configured; Idle until `start`.
 
-    `sent` and `received` count the routing messages (UPDATE, ROUTE-REFRESH) of the present
-    epoch, the other counters and `timing` those of the session's life. `next_deadline` is
-    never later than what is due next (infinity: nothing), an early `tick` does nothing.
-    `tells_keepalives` is whether each expiry of KeepaliveTimer is a fact.
+    `next_deadline` (infinity if none) is never later than what is due next, and may be earlier:
+    an early `tick` does nothing. `timing` is over the session's life. `tells_keepalives` is
+    whether each expiry of KeepaliveTimer is a fact, as others are.
     """
 
     def __init__(
@@ -56,19 +55,16 @@ class Session:
         rng: random.Random,
         connections: Iterator[int],
     ) -> None:
+        super().__init__(config.name, local, emit)
         self.config = config
         self.local = local
-        self.name = config.name
         self.internal = config.asn == local.asn
-        self.emit = emit
         self.damping = Damping(config)
         self.jitter = Jitter(config.flags.jitter, rng).__call__  # called faster than a Jitter
         self.timing = Timing(config)
         self.records_octets = local.level >= Level.OCTETS
         self.tells_keepalives = True
         self.next_deadline = math.inf
-        self.sent = self.received = self.updates_sent = self.updates_received = 0
-        self._records_updates = local.level >= Level.UPDATES
         self._routes = routes
         self._connections = connections
         self._primary = Machine(self)
@@ -252,32 +248,18 @@ class Session:
             return
         machine.transmit(b"".join(messages), now)
         put_off_keepalive(machine, now)
-        self._count_sent(messages, now)
+        self.count_sent(messages, machine.epoch, now)
 
     def inject(self, octets: bytes, now: float) -> None:
         """Send any octets past the state machine, if there is a connection.
 
         Whole routing messages among them count as sent, since the peer will count them.
         """
-        self._count_sent(self._primary.inject(octets, now), now)
-
-    def _count_sent(self, messages: Sequence[bytes], now: float) -> None:
-        self.sent += len(messages)
-        updates = [each for each in messages if each[HEADER_LENGTH - 1] == UPDATE]
-        self.updates_sent += len(updates)
-        if self._records_updates:
-            for number, message in enumerate(messages, self.sent - len(messages) + 1):
-                if message[HEADER_LENGTH - 1] == UPDATE:
-                    body = message[HEADER_LENGTH:]
-                    self.emit(UpdateSent(now, self.name, body, self.epoch, number))
+        self.count_sent(self._primary.inject(octets, now), self.epoch, now)
 
     def deliver(self, bodies: Sequence[bytes], now: float) -> None:
         """Hand UPDATEs to the router, in their order. Raises what the router raises."""
-        self.received += len(bodies)
-        self.updates_received += len(bodies)
-        if self._records_updates:
-            for number, body in enumerate(bodies, self.received - len(bodies) + 1):
-                self.emit(UpdateReceived(now, self.name, body, self.epoch, number))
+        self.count_received(bodies, self._primary.epoch, now)
         self._routes.update(self, bodies, now)
 
     def deliver_refresh(self, body: bytes, now: float) -> None:

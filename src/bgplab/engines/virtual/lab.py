@@ -20,7 +20,7 @@ from bgplab.engines.virtual.trial import Trial
 from bgplab.errors import ProcessError, UsageError
 from bgplab.facts import BestChanged, Fact, HoldExpired
 from bgplab.observe.candidates import Candidate, all_candidates, candidates
-from bgplab.observe.expiry import GENUINE, Expiry, describe
+from bgplab.observe.expiry import Expiry, in_virtual_time
 from bgplab.observe.histogram import LatenessHistogram
 from bgplab.observe.recorder import Recorder, SessionState
 from bgplab.observe.runs import did_you_mean
@@ -386,13 +386,9 @@ class VirtualLab:
             if self._terse:
                 return
         elif kind is HoldExpired:
-            self._expired(router, fact)  # type: ignore[arg-type]  # as just seen
+            self._expiries.append(in_virtual_time(router, fact))  # type: ignore[arg-type]
         if self._recorder is not None:
             self._recorder.record(router, fact)
-
-    def _expired(self, router: str, fact: HoldExpired) -> None:
-        evidence = f"{fact.peer} was silent: in virtual time no router is late"
-        self._expiries.append(describe(router, fact, GENUINE, evidence))
 
     def _changed(self, router: str, fact: BestChanged) -> None:
         at, prefix, peer, as_path = fact

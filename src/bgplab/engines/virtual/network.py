@@ -23,15 +23,7 @@ from bgplab.engines.virtual.wires import NEVER, End, Node, draw, is_update, mess
 from bgplab.facts import Fact, StateChanged
 from bgplab.session.effects import Close, Dial, Effect, Send
 from bgplab.session.events import State
-from bgplab.speaker.inputs import (
-    Input,
-    Octets,
-    Start,
-    TcpAccepted,
-    TcpClosed,
-    TcpFailed,
-    TcpUp,
-)
+from bgplab.speaker.inputs import Input, Octets, Start, TcpAccepted, TcpClosed, TcpFailed, TcpUp
 from bgplab.speaker.speaker import Speaker
 from bgplab.wire.keepalive import KEEPALIVE_MESSAGE
 
