@@ -155,16 +155,19 @@ def _take_steps(document: Document, parts: Parts) -> None:
     steps = _dig(document.data, ("scenario",))
     if not steps or not isinstance(steps, list):
         return
-    from bgplab.topology.scenario import ScenarioStep
+    from bgplab.topology.scenario import read_step
 
-    adapter: TypeAdapter[StepModel] = TypeAdapter(ScenarioStep)
     for i, item in enumerate(steps):
+        path = ("scenario", i)
         try:
-            parts.scenario.append((("scenario", i), adapter.validate_python(item)))
+            parts.scenario.append((path, read_step(item)))
+            continue
         except ValidationError as error:
-            parts.scenario.append((("scenario", i), UnreadStep(_meant(item))))
             for fault in error.errors(include_url=False):
-                _report(document, {**fault, "loc": ("scenario", i, *fault["loc"])})
+                _report(document, {**fault, "loc": (*path, *fault["loc"])})
+        except ValueError as error:
+            document.report(path, str(error))
+        parts.scenario.append((path, UnreadStep(_meant(item))))
 
 
 def _meant(item: object) -> str:
