@@ -80,8 +80,11 @@ def test_a_router_that_is_killed_starts_anew_and_has_forgotten_what_it_was_told(
 
 def test_a_running_router_is_started_anew_many_times(play):
     async def scenario(lab, run):
+        sent = []
         for _ in range(5):
             await lab.restart("r4")
+            sent.append((await lab.measures()).updates_sent)
+        assert sent == sorted(sent)  # those of former lives count
         await converged(lab)
         assert await path(lab, "r1") == "65002 65004"
         with pytest.raises(UsageError, match="no router 'r9'"):

@@ -302,9 +302,17 @@ class ProcessLab(Lifecycle):
         return dict(answers)
 
     async def measures(self) -> Measures:
-        """Collect what the live routers measured of themselves."""
-        answers = await self._from_all(lambda name: self._routers[name].call(commands.Measure))
-        return summed_up(answers, self._silent(answers))
+        """Collect what the routers measured of themselves, in all their lives.
+
+        Those that are paused or dead count with what they told last.
+        """
+        answered = await self._from_all(lambda name: self._routers[name].measure())
+        answers: dict[str, dict[str, Any]] = {}
+        for router in self._routers.values():
+            answers.update(router.past)
+            if router.measured is not None:
+                answers[router.life] = router.measured
+        return summed_up(answers, self._silent(answered))
 
     def _silent(self, answers: Mapping[str, object]) -> tuple[str, ...]:
         """List the live routers that did not answer, but for those that somebody stopped."""

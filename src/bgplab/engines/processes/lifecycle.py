@@ -21,7 +21,7 @@ from bgplab.engines.processes import commands
 from bgplab.engines.processes.acts import Acts
 from bgplab.engines.processes.clock import LabClock
 from bgplab.engines.processes.convergence import Convergence
-from bgplab.engines.processes.gather import all_of
+from bgplab.engines.processes.gather import all_of, those_that_come
 from bgplab.engines.processes.hogs import Hogs
 from bgplab.engines.processes.remote import ControllerAMP, RemoteRouter
 from bgplab.engines.processes.starters import ForkServerStarter, SpawnStarter, describe_end
@@ -32,6 +32,7 @@ from bgplab.observe.recorder import Recorder
 from bgplab.observe.store import Store
 
 WINDOW = 24  # routers that are being started at one time
+LAST_WORDS = 1.0  # seconds that a router may take to give an account of itself
 
 
 class Lifecycle(Acts):
@@ -137,7 +138,7 @@ class Lifecycle(Acts):
 
     def _ended(self, reason: Any, router: RemoteRouter) -> None:
         """Take note that a router process has ended, however it did."""
-        router.alive = False
+        router.ended()
         if self._stopping:
             return
         if isinstance(reason, Failure) and isinstance(reason.value, ProcessError):
@@ -180,6 +181,7 @@ class Lifecycle(Acts):
         """
         found = self._router(router)
         self._note_act("restart", router)
+        await self._last_words(found)
         if found.alive:
             self._kill(found)
         await found.gone
@@ -221,6 +223,7 @@ class Lifecycle(Acts):
         found = self._router(router)
         if self._detector.asleep(router):
             return
+        await self._last_words(found)
         self._running(router)
         self._note_act("pause", router)
         self._disturbed()
@@ -230,6 +233,15 @@ class Lifecycle(Acts):
         self._convergence.silenced(router)
         await self._hear(found.peers)
         self._carried_out()
+
+    async def _last_words(self, router: RemoteRouter) -> None:
+        """Let a router that is about to fall silent tell what it has measured so far.
+
+        One that does not answer soon is taken at what it said before.
+        """
+        if router.alive and not self._detector.asleep(router.config.name):
+            asked = router.measure().addTimeout(LAST_WORDS, self._reactor)
+            await those_that_come([asked])
 
     async def resume(self, router: str) -> None:
         """Let a paused router go on (SIGCONT); nothing happens to one that runs."""

@@ -61,6 +61,8 @@ class RemoteRouter:
         self.on_purpose = False  # somebody asked for its end
         self.lives = 0  # how often it was started
         self.gone: Deferred[Any] = succeed(None)  # fires when nothing is left of it
+        self.measured: dict[str, Any] | None = None  # of itself, as it told last
+        self.past: dict[str, dict[str, Any]] = {}  # the same, of its lives that are over
 
     def call(self, command: type[Any], **values: Any) -> Deferred[dict[str, Any]]:
         """Send an AMP command. Raises ProcessError if the router is not alive."""
@@ -68,6 +70,27 @@ class RemoteRouter:
             raise ProcessError(self.config.name, "not running")
         answer: Deferred[dict[str, Any]] = self.amp.callRemote(command, **values)
         return answer
+
+    @property
+    def life(self) -> str:
+        """Name the router in its present life, which is a speaker of its own: "r1~2"."""
+        return f"{self.config.name}~{self.lives}" if self.lives > 1 else self.config.name
+
+    def measure(self) -> Deferred[dict[str, Any]]:
+        """Ask what the router measured of itself, and keep the answer. Raises as `call`."""
+
+        def keep(answer: dict[str, Any]) -> dict[str, Any]:
+            self.measured = answer
+            return answer
+
+        return self.call(commands.Measure).addCallback(keep)
+
+    def ended(self) -> None:
+        """Take note that its process has ended."""
+        self.alive = False
+        if self.measured is not None:
+            self.past[self.life] = {**self.measured, "routes": 0}
+            self.measured = None
 
     def tell(self, command: type[Any], **values: Any) -> Deferred[dict[str, Any] | None]:
         """As `call`; None from a router that is dead, or dies before it answers.
@@ -85,8 +108,7 @@ class RemoteRouter:
             # Imported here: the fork server imports this module, and time matters to it.
             from bgplab.observe.runs import inputs_folder
 
-            life = f"~{self.lives}" if self.lives > 1 else ""  # each is a speaker of its own
-            path = inputs_folder(self.log.parent) / f"{self.config.name}{life}.jsonl"
+            path = inputs_folder(self.log.parent) / f"{self.life}.jsonl"
             await self.tell(commands.RecordInputs, path=str(path))
         answer: dict[str, Any] | None = None
         for part, last in commands.parts(self.config.to_json().encode()):

@@ -272,7 +272,7 @@ class Shell:
                     self._dial(connection, peer)
                 case Close(connection):
                     self._close(connection)
-                case TimerFired(_, peer, "keepalive", late):
+                case TimerFired(at, peer, "keepalive", late) if at - late > self._excused:
                     self.keepalive_lateness[peer].add(late * self._scale)
                     self._record(effect)
                 case HoldExpired():
