@@ -16,6 +16,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bgplab.errors import UpdateError, UsageError
 from bgplab.facts import Cause, CauseKind
@@ -95,8 +96,7 @@ class Step:
         return describe_cause(self.cause.kind, self.cause.source, self.cause.number)
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """A step of a tree, and how deep below the act it stands; the next deeper ones follow."""
 
     step: Step
