@@ -131,7 +131,7 @@ class RouterConfig:
 
     def to_json(self) -> str:
         """Write the configuration as one line of JSON."""
-        return json.dumps(self, default=_plain, separators=(",", ":"))
+        return json.dumps(self, default=plain, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> RouterConfig:
@@ -143,8 +143,8 @@ class RouterConfig:
                     **peer,
                     "timers": Timers(**peer["timers"]),
                     "flags": SessionFlags(**peer["flags"]),
-                    "imports": tuple(map(_rule, peer["imports"])),
-                    "exports": tuple(map(_rule, peer["exports"])),
+                    "imports": tuple(map(rule_of, peer["imports"])),
+                    "exports": tuple(map(rule_of, peer["exports"])),
                 }
             )
             for peer in data["peers"]
@@ -156,14 +156,14 @@ class RouterConfig:
         return cls(**{item.name: data[item.name] for item in fields(cls)})
 
 
-def _rule(data: dict[str, Any]) -> Rule:
-    """Build a rule from JSON, which knows lists only."""
+def rule_of(data: dict[str, Any]) -> Rule:
+    """Build a rule from JSON, which knows lists only. Raises TypeError for no rule."""
     values: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in data.items()
     }
     return Rule(**values)
 
 
-def _plain(value: Any) -> dict[str, Any]:
+def plain(value: Any) -> dict[str, Any]:
     """Give the fields of a class above; dataclasses.asdict, which copies, is far slower."""
     return {name: getattr(value, name) for name in value.__slots__}

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from bgplab import facts
-from bgplab.config import RouterConfig
+from bgplab.config import RouterConfig, Rule
 from bgplab.observe.inputs import (
     HELD,
     KINDS,
@@ -29,6 +29,10 @@ def no_failure(error):
     raise error
 
 
+RULES = (
+    Rule(as_path=(65002,), communities=(1, 2), local_pref=300, set_communities=()),
+    Rule(then="reject"),
+)
 VALUES = [
     inputs.Start(),
     inputs.Start(("r2", "r3")),
@@ -45,6 +49,10 @@ VALUES = [
     inputs.Originate(("10.1.0.0/16",)),
     inputs.Originate(("10.1.0.0/16", "10.2.0.0/16"), 5, (65001 << 16 | 1, 0xFFFFFF01)),
     inputs.Withdraw(("10.1.0.0/16",)),
+    inputs.Start((), manual=True),
+    inputs.SetPolicy(("r2",), RULES),
+    inputs.SetPolicy((), None, ()),
+    inputs.Inject("r2", b"\xff\x00"),
     PutOff("r2", 0.1 + 0.2),
     Dial(1, "r2"),
     Send(1, b"\xff" * 19),
@@ -95,6 +103,8 @@ def test_a_tick_is_null():
         (["Octets", "1", "ff"], 'Octets: unexpected "1"'),
         (["Start", "r2"], 'Start: unexpected "r2"'),
         (["Start", [2]], r"Start: unexpected \[2\]"),
+        (["SetPolicy", [], [{"med-is": 1}]], "SetPolicy: .*med-is"),
+        (["SetPolicy", [], 5], "SetPolicy: "),
         (["BestChanged", 1.0, "10", 5, ""], "BestChanged: unexpected 5"),
     ],
 )
@@ -107,7 +117,7 @@ def test_the_first_line_names_the_format_and_holds_the_configuration(tmp_path):
     log = InputLog(tmp_path / "r1.jsonl", CONFIG, no_failure)
     log.flush()
     head = json.loads((tmp_path / "r1.jsonl").read_text())
-    assert next(iter(head.items())) == ("bgplab-inputs", 1)
+    assert next(iter(head.items())) == ("bgplab-inputs", 2)
     assert RouterConfig.from_json(json.dumps(head["config"])) == CONFIG
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from bgplab import __version__
-from bgplab.config import RouterConfig
+from bgplab.config import RouterConfig, Rule, plain, rule_of
 from bgplab.session.effects import Effect
 from bgplab.speaker.inputs import Input
 from bgplab.speaker.speaker import Speaker
@@ -26,7 +26,7 @@ from bgplab.speaker.speaker import Speaker
 if TYPE_CHECKING:
     import random
 
-FORMAT = 1  # a reader refuses greater numbers
+FORMAT = 2  # a reader refuses greater numbers
 MARK = "bgplab-inputs"  # the key of the format's number, the first of a file
 HELD = 1 << 15  # characters that may wait to be written
 
@@ -44,7 +44,15 @@ KINDS: dict[str, type[Any]] = {
     kind.__name__: kind for kind in (*get_args(Input), PutOff, *get_args(Effect))
 }
 _HINTS = {kind: tuple(get_type_hints(kind).values()) for kind in KINDS.values()}
-to_json = json.JSONEncoder(separators=(",", ":"), default=bytes.hex).encode
+_RULES = tuple[Rule, ...] | None
+
+
+def _unknown(value: bytes | Rule) -> Any:
+    """Turn what JSON does not know into what it does."""
+    return value.hex() if isinstance(value, bytes) else plain(value)
+
+
+to_json = json.JSONEncoder(separators=(",", ":"), default=_unknown).encode
 
 
 def encode(value: Input | PutOff | Effect | None) -> list[Any] | None:
@@ -73,6 +81,8 @@ def _read(value: Any, hint: Any) -> Any:
     """Give a field back the type that JSON lacks. Raises TypeError or ValueError."""
     if hint is bytes:
         return bytes.fromhex(value)
+    if hint == _RULES:
+        return None if value is None else tuple(map(rule_of, value))
     if get_origin(hint) is tuple:
         kind = get_args(hint)[0]
         if isinstance(value, list) and all(isinstance(item, kind) for item in value):

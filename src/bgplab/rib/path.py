@@ -194,6 +194,11 @@ class Path:
         return Terms(self.local_pref, med, self.communities)
 
     @property
+    def judgement(self) -> tuple[str, Terms]:
+        """What import policy made of the path."""
+        return self.fault, self.terms
+
+    @property
     def sequence(self) -> tuple[int, ...] | None:
         """The AS numbers of the AS_PATH, nearest first; None if an AS_SET is among them."""
         read = read_plain(self.block) if self._plain else None

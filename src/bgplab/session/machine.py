@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bgplab.errors import WireError
+from bgplab.errors import HeaderError, WireError
 from bgplab.facts import NotificationReceived, NotificationSent, OctetsSent, TimerFired
 from bgplab.session.actions import restart_send_hold
 from bgplab.session.damping import CEASE, start_event
@@ -17,7 +17,16 @@ from bgplab.session.events import Event, State
 from bgplab.session.negotiate import NOTHING, Negotiated, negotiate
 from bgplab.session.table import DISPATCH
 from bgplab.session.timers import STOPPED, TIMER_EVENTS, Deadlines
-from bgplab.wire.header import KEEPALIVE, NOTIFICATION, OPEN, ROUTE_REFRESH, UPDATE, Framer
+from bgplab.wire.capabilities import IPV4, UNICAST
+from bgplab.wire.header import (
+    KEEPALIVE,
+    NOTIFICATION,
+    OPEN,
+    ROUTE_REFRESH,
+    UPDATE,
+    Framer,
+    frame,
+)
 from bgplab.wire.keepalive import KEEPALIVE_MESSAGE
 from bgplab.wire.notification import (
     Notification,
@@ -25,11 +34,14 @@ from bgplab.wire.notification import (
     encode_notification,
 )
 from bgplab.wire.open import decode_open
+from bgplab.wire.refresh import encode_refresh
 
 if TYPE_CHECKING:
     from bgplab.session.session import Session
 
 UNSUPPORTED_VERSION = (2, 1)
+
+REFRESH_REQUEST = encode_refresh(IPV4, UNICAST)
 
 # The event of an error, by its NOTIFICATION code. RFC 7313's ROUTE-REFRESH error has no event
 # of its own; it ends the session as an erroneous UPDATE does.
@@ -46,7 +58,8 @@ class Machine:
 
     `connection` is 0 while there is no TCP connection. `reason` is the NOTIFICATION that the
     next event may send, `kind` is the type of the message last received. UPDATEs that arrive
-    together are one event: `bodies` holds them, in their order.
+    together are one event: `bodies` holds them, in their order. `injected` counts the routing
+    messages that were sent past the state machine, which `outgoing` has cut apart.
     """
 
     __slots__ = (
@@ -57,8 +70,10 @@ class Machine:
         "deletes_routes",
         "epoch",
         "framer",
+        "injected",
         "kind",
         "negotiated",
+        "outgoing",
         "reason",
         "session",
         "state",
@@ -75,6 +90,8 @@ class Machine:
         self.connection = 0
         self.epoch = 0
         self.framer = Framer()
+        self.outgoing: Framer | None = None
+        self.injected = 0
         self.negotiated: Negotiated = NOTHING
         self.reason = Notification(CEASE, 0)
         self.kind = 0
@@ -121,6 +138,8 @@ class Machine:
         self.connection = connection
         self.epoch = epoch
         self.framer = Framer()
+        self.outgoing = None
+        self.injected = 0
         self.negotiated = NOTHING
         self.unsent = False
 
@@ -142,6 +161,28 @@ class Machine:
             self.unsent = True
             if self.timers.send_hold < STOPPED:
                 restart_send_hold(self, now)
+
+    def inject(self, octets: bytes, now: float) -> list[bytes]:
+        """Send any octets; give the routing messages that they complete.
+
+        What follows a malformed header is none: the peer will not read it.
+        """
+        if not self.connection:
+            return []
+        self.transmit(octets, now)
+        if self.outgoing is None:
+            self.outgoing = Framer()
+        self.outgoing.feed(octets)
+        routing = []
+        try:
+            while cut := self.outgoing.next():
+                message = frame(*cut)
+                if cut[0] == UPDATE or message == REFRESH_REQUEST:
+                    routing.append(message)
+        except HeaderError:
+            pass  # the peer will find it, and end the session
+        self.injected += len(routing)
+        return routing
 
     def notify(self, notification: Notification, now: float) -> None:
         """Send a NOTIFICATION, if there is a connection to send it on."""

@@ -27,17 +27,14 @@ from bgplab.session.machine import Machine
 from bgplab.session.negotiate import Negotiated, identifier_of
 from bgplab.session.routes import Routes
 from bgplab.session.timers import STOPPED, Jitter
-from bgplab.wire.capabilities import IPV4, UNICAST
 from bgplab.wire.header import HEADER_LENGTH, UPDATE
 from bgplab.wire.notification import Notification, shutdown_message
-from bgplab.wire.refresh import decode_refresh
+from bgplab.wire.refresh import REQUEST, decode_refresh
 
 if TYPE_CHECKING:
     import random
 
 SHUTDOWN, RESET = 2, 4  # Cease subcodes of RFC 4486
-
-REFRESH_REQUEST = 0  # RFC 7313: the other subtypes are markers, which we do not negotiate
 
 
 class Session:
@@ -248,8 +245,18 @@ class Session:
         if machine.state is not State.ESTABLISHED or not messages:
             return
         machine.transmit(b"".join(messages), now)
-        self.sent += len(messages)
         restart_keepalive(machine, now)
+        self._count_sent(messages, now)
+
+    def inject(self, octets: bytes, now: float) -> None:
+        """Send any octets past the state machine, if there is a connection.
+
+        Whole routing messages among them count as sent, since the peer will count them.
+        """
+        self._count_sent(self._primary.inject(octets, now), now)
+
+    def _count_sent(self, messages: Sequence[bytes], now: float) -> None:
+        self.sent += len(messages)
         updates = [message for message in messages if message[HEADER_LENGTH - 1] == UPDATE]
         self.updates_sent += len(updates)
         if self._records_updates:
@@ -271,9 +278,8 @@ class Session:
         Raises RefreshError for a wrong length. HoldTimer goes on: RFC 4271 restarts it for
         KEEPALIVE and UPDATE only. Source: RFC 2918 section 4, RFC 7313 section 5.
         """
-        self.received += 1
-        afi, subtype, safi = decode_refresh(body)
-        if (afi, safi, subtype) == (IPV4, UNICAST, REFRESH_REQUEST):
+        if decode_refresh(body) == REQUEST:
+            self.received += 1
             self._routes.refresh(self, body, now)
 
     # What a machine asks of its peering
@@ -360,7 +366,7 @@ class Session:
             machine.deletes_routes = False
             self._routes.down(self, now)
         if new is State.ESTABLISHED:
-            self.sent = self.received = 0
+            self.sent, self.received = machine.injected, 0
             self.damping.forget()
             self._routes.established(self, now)
 

@@ -9,11 +9,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from bgplab.config import Rule
+
 
 class Start(NamedTuple):
-    """Start sessions: those with the named peers, or all."""
+    """Start sessions: those with the named peers, or all.
+
+    As AutomaticStart, or on purpose (ManualStart): only that brings back what Stop stopped.
+    """
 
     peers: tuple[str, ...] = ()
+    manual: bool = False
 
 
 class Stop(NamedTuple):
@@ -90,6 +96,21 @@ class Withdraw(NamedTuple):
     prefixes: tuple[str, ...]
 
 
+class SetPolicy(NamedTuple):
+    """Apply other rules towards the named peers, or all; None leaves a direction as it is."""
+
+    peers: tuple[str, ...] = ()
+    imports: tuple[Rule, ...] | None = None
+    exports: tuple[Rule, ...] | None = None
+
+
+class Inject(NamedTuple):
+    """Write octets into the connection to a peer, past the state machine, if there is one."""
+
+    peer: str
+    octets: bytes
+
+
 Input = (
     Start
     | Stop
@@ -103,4 +124,6 @@ Input = (
     | Drained
     | Originate
     | Withdraw
+    | SetPolicy
+    | Inject
 )

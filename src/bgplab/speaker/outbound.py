@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bgplab.config import RouterFlags
+from bgplab.config import PeerConfig, RouterConfig, Rule
+from bgplab.policy.chain import compile_chain
+from bgplab.policy.relationships import export_rules
 from bgplab.rib.adj_out import AdjRibOut
 from bgplab.rib.path import Local, Path, Policy
 from bgplab.session.session import Session
@@ -27,6 +30,7 @@ class Outbound:
     """Routes on their way to one peer; idle unless the session is Established."""
 
     __slots__ = (
+        "_config",
         "_end_of_rib",
         "_factor",
         "_flags",
@@ -43,16 +47,16 @@ class Outbound:
         self,
         session: Session,
         local: Local,
-        flags: RouterFlags,
+        config: RouterConfig,
         rng: random.Random,
-        policy: Policy | None = None,
     ) -> None:
         self.session = session
         self.adj = AdjRibOut()
         self.congested = False
         self._local = local
-        self._policy = policy
-        self._flags = flags
+        self._config = config
+        self._policy = self._chain(session.config)
+        self._flags = config.flags
         self._rng = rng
         self._factor = rng.uniform(JITTER, 1.0)
         self._quiet_until = -math.inf  # MinRouteAdvertisementIntervalTimer runs until then
@@ -64,6 +68,13 @@ class Outbound:
         self.congested = False
         self._end_of_rib = False
         self._quiet_until = -math.inf
+
+    def set_rules(self, rules: tuple[Rule, ...]) -> None:
+        """Let out by other rules what is staged from now on; those of a relationship stay."""
+        self._policy = self._chain(replace(self.session.config, exports=rules))
+
+    def _chain(self, peer: PeerConfig) -> Policy | None:
+        return compile_chain(export_rules(self._config, peer), peer.name)
 
     @property
     def kind(self) -> Kind:

@@ -13,15 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
-from bgplab.config import Level, RouterConfig
+from bgplab.config import Level, RouterConfig, Rule
 from bgplab.facts import BestChanged, MalformedUpdate
-from bgplab.policy.chain import compile_chain
-from bgplab.policy.relationships import export_rules, import_rules
-from bgplab.rib.adj_in import AdjRibIn
 from bgplab.rib.loc_rib import LocRib
 from bgplab.rib.path import Local, Path, Source
 from bgplab.session.effects import Effect
 from bgplab.session.session import Session
+from bgplab.speaker.inbound import Inbound
 from bgplab.speaker.outbound import JITTER, Export, Kind, Outbound
 from bgplab.speaker.pacer import Pacer
 from bgplab.wire.attributes import (
@@ -31,7 +29,7 @@ from bgplab.wire.attributes import (
     read_plain,
 )
 from bgplab.wire.nlri import encode_prefix, split_prefixes
-from bgplab.wire.refresh import decode_refresh
+from bgplab.wire.refresh import decode_refresh, encode_refresh
 from bgplab.wire.update import split_update
 
 if TYPE_CHECKING:
@@ -40,32 +38,6 @@ if TYPE_CHECKING:
 CEASE_MAX_PREFIXES = 1
 IPV4_UNICAST = (1, 1)
 ROUTE_REFRESH = 0  # the plain request among the subtypes of RFC 7313
-
-
-class Inbound:
-    """What one peer tells us: its Adj-RIB-In, and the Source that its paths carry."""
-
-    __slots__ = ("adj", "four_octet", "policy", "session", "source")
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-        self.adj = AdjRibIn()
-        self.policy = compile_chain(import_rules(session.config), session.name)
-        self.source = Source(session.name, session.config.asn, session.internal, 0, 0)
-        self.four_octet = True
-
-    def open(self) -> None:
-        """Begin with an empty Adj-RIB-In and what the peer said of itself in its OPEN."""
-        session = self.session
-        self.adj.clear()
-        self.four_octet = session.negotiated.four_octet
-        self.source = Source(
-            session.name,
-            session.config.asn,
-            session.internal,
-            session.negotiated.identifier,
-            int(IPv4Address(session.config.address)),
-        )
 
 
 class Routing:
@@ -103,10 +75,7 @@ class Routing:
     def add(self, session: Session) -> None:
         """Know a session; its order among the sessions is the order of candidates."""
         self._inbound[session.name] = Inbound(session)
-        policy = compile_chain(export_rules(self.config, session.config), session.name)
-        self._outbound[session.name] = Outbound(
-            session, self._local, self.config.flags, self._rng, policy
-        )
+        self._outbound[session.name] = Outbound(session, self._local, self.config, self._rng)
         self.loc_rib.watch([inbound.adj for inbound in self._inbound.values()])
 
     def start(self, now: float) -> None:
@@ -224,6 +193,45 @@ class Routing:
             self._outbound[session.name].adj.resend()
             self._touch(now)
 
+    def set_policy(
+        self,
+        session: Session,
+        imports: tuple[Rule, ...] | None,
+        exports: tuple[Rule, ...] | None,
+        now: float,
+    ) -> None:
+        """Apply other rules towards a peer; None leaves a direction as it is.
+
+        What it is told changes at once; it is asked to announce its routes again (RFC 2918).
+        """
+        inbound, out = self._inbound[session.name], self._outbound[session.name]
+        if imports is not None:
+            inbound.set_rules(imports)
+        if exports is not None:
+            out.set_rules(exports)
+        if not session.established:
+            return
+        if exports is not None:
+            out.stage(out.exports(self.loc_rib.best.items()))
+            self._touch(now)
+        if imports is None:
+            return
+        if session.negotiated.refresh:
+            self.activity += 1
+            session.send_updates([encode_refresh(*IPV4_UNICAST)], now)
+        else:
+            self._judge_again(inbound, now)
+
+    def _judge_again(self, inbound: Inbound, now: float) -> None:
+        """Apply import policy to what is kept, as the peer will not announce it again."""
+        routes, adj = inbound.adj.routes, inbound.adj
+        for prefix, old in routes.items():
+            path = adj.known(old.block) or self._parse(inbound, old.block, now) or old
+            if path is not old:
+                routes[prefix] = path
+                self._dirty[prefix] = None
+        self._touch(now)
+
     def congested(self, session: Session) -> None:
         """Hold routes back from a peer that reads more slowly than we write."""
         if session.established:
@@ -295,8 +303,7 @@ class Routing:
                 path = Path.plain(block, read, inbound.source, self._local)
                 if inbound.policy is not None:
                     path.admit(inbound.policy)
-                inbound.adj.keep(path)
-                return path
+                return inbound.adj.keep(path)
         decoded = decode_attributes(
             block, four_octet=inbound.four_octet, internal=session.internal
         )
@@ -308,8 +315,7 @@ class Routing:
         path = Path(decoded.attributes, inbound.source, self._local, block)
         if inbound.policy is not None:
             path.admit(inbound.policy)
-        inbound.adj.keep(path)
-        return path
+        return inbound.adj.keep(path)
 
     def _decide(self, now: float) -> None:
         """Choose the best path of every touched prefix, stage what changed, and send it."""

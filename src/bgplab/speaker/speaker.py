@@ -57,6 +57,8 @@ class Speaker:
             inputs.Drained: self._drained,
             inputs.Originate: self._originate,
             inputs.Withdraw: self._withdraw,
+            inputs.SetPolicy: self._set_policy,
+            inputs.Inject: self._inject,
         }
 
     def handle(self, given: inputs.Input, now: float) -> list[Effect]:
@@ -135,7 +137,7 @@ class Speaker:
     def _start(self, given: inputs.Start, now: float) -> None:
         self.routing.start(now)
         for session in self._named(given.peers):
-            session.start(now)
+            session.start(now, manual=given.manual)
             self._heed(session)
 
     def _stop(self, given: inputs.Stop, now: float) -> None:
@@ -192,3 +194,11 @@ class Speaker:
 
     def _withdraw(self, given: inputs.Withdraw, now: float) -> None:
         self.routing.withdraw(given.prefixes, now)
+
+    def _set_policy(self, given: inputs.SetPolicy, now: float) -> None:
+        for session in self._named(given.peers):
+            self.routing.set_policy(session, given.imports, given.exports, now)
+
+    def _inject(self, given: inputs.Inject, now: float) -> None:
+        self.sessions[given.peer].inject(given.octets, now)
+        self.routing.activity += 1  # what counts as sent has to be told

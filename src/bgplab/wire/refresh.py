@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from bgplab.errors import RefreshError
+from bgplab.wire.capabilities import IPV4, UNICAST
 from bgplab.wire.header import ROUTE_REFRESH, frame
+
+REQUEST = (IPV4, 0, UNICAST)  # RFC 7313: other subtypes are markers, which we do not negotiate
 
 
 def encode_refresh(afi: int, safi: int) -> bytes:
