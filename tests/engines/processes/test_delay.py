@@ -117,7 +117,8 @@ def test_another_delay_holds_for_what_is_written_from_then_on_and_order_is_kept(
 
 
 def test_it_tells_of_each_write_when_it_was_due():
-    clock, due = Clock(), []
+    clock = Clock()
+    due: list[float] = []
     line = DelayLine(
         clock, clock.seconds, 0.05, 0.0, random.Random(1), lambda octets: None, due.append
     )
