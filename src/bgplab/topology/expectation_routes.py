@@ -36,7 +36,8 @@ class RouteOf(SteadyRouteOf):
     next_hop: Identifier | None = Field(default=None, description="The NEXT_HOP.")
     local_pref: Number32 | None = Field(default=None, description="The LOCAL_PREF.")
     med: Number32 | None = Field(
-        default=None, description="The MULTI_EXIT_DISC; 0 where there is none."
+        default=None,
+        description="The MULTI_EXIT_DISC; a route that carries none does not match.",
     )
     origin: Literal["igp", "egp", "incomplete"] | None = Field(
         default=None, description="The ORIGIN."
