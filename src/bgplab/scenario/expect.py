@@ -16,6 +16,7 @@ from bgplab.topology.assertions import (
     ExpectKeepalive,
     ExpectLoopFree,
     ExpectNoRoute,
+    ExpectNot,
     ExpectNotification,
     ExpectReachable,
     ExpectRoute,
@@ -25,6 +26,7 @@ from bgplab.topology.assertions import (
     ExpectUpdates,
     ExpectValleyFree,
     Invariant,
+    Statement,
 )
 
 OfSessions = ExpectTransitions | ExpectNotification | ExpectDetection
@@ -32,6 +34,15 @@ OfSessions = ExpectTransitions | ExpectNotification | ExpectDetection
 
 async def expect(what: Expectation, stage: Stage) -> Finding:
     """Find out whether an expectation holds at this moment; nothing is waited for."""
+    if not isinstance(what, ExpectNot):
+        return await _holds(what, stage)
+    found = await _holds(what.statement, stage)
+    actual = found.actual or "it is so"
+    return Finding(not found.ok, f"not so: {found.expected}", actual, found.details)
+
+
+async def _holds(what: Statement, stage: Stage) -> Finding:
+    """Find out whether a statement is true."""
     match what:
         case ExpectRoute() | ExpectNoRoute() | ExpectState():
             return await _at_any_moment(what, stage)

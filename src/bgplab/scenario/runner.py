@@ -23,7 +23,13 @@ from bgplab.scenario.journal import Journal
 from bgplab.scenario.sessions import kept_down
 from bgplab.scenario.stage import Finding, Moment, Stage, Twin
 from bgplab.scenario.steps import act, mark, wait
-from bgplab.topology.assertions import Always, Expectation, ExpectExploration, ExpectState
+from bgplab.topology.assertions import (
+    Always,
+    Expectation,
+    ExpectExploration,
+    ExpectNot,
+    ExpectState,
+)
 from bgplab.topology.graph import Topology
 from bgplab.topology.plan import Plan
 from bgplab.topology.steps import Mark, Step, Wait, WaitRoute
@@ -56,6 +62,8 @@ def _needs_changes(step: Step) -> bool:
     what = step.what
     if isinstance(what, Always):
         return not isinstance(what.invariant, ExpectState)
+    if isinstance(what, ExpectNot):
+        what = what.statement
     return isinstance(what, WaitRoute | ExpectExploration)
 
 

@@ -285,7 +285,7 @@ class KeepaliveExpectation(Model):
     )
 
 
-EXPECTATIONS = (
+STATEMENTS = (
     "route",
     "no-route",
     "reachable",
@@ -302,8 +302,10 @@ EXPECTATIONS = (
     "same-routes",
     "keepalive",
 )
+EXPECTATIONS = (*STATEMENTS, "not")
+WORDS = ("valley-free", "loop-free", "same-routes")
 INVARIANTS = ("route", "no-route", "state", "valley-free", "loop-free")
-Expectation = Annotated[
+Statement = Annotated[
     Annotated[Literal["valley-free", "loop-free", "same-routes"], Tag("<word>")]
     | Annotated[RouteExpectation, Tag("<route>")]
     | Annotated[NoRouteExpectation, Tag("<no-route>")]
@@ -321,9 +323,38 @@ Expectation = Annotated[
     | Annotated[SameRoutesExpectation, Tag("<same-routes>")]
     | Annotated[KeepaliveExpectation, Tag("<keepalive>")],
     Discriminator(one_key),
-    BeforeValidator(
-        one_of("expectation", EXPECTATIONS, words=("valley-free", "loop-free", "same-routes"))
-    ),
+    BeforeValidator(one_of("expectation", STATEMENTS, words=WORDS)),
+]
+
+
+class NotExpectation(Model):
+    """What must not hold."""
+
+    not_: Statement = Field(
+        alias="not", description="This expectation does not hold: a leak is there, say."
+    )
+
+
+Expectation = Annotated[
+    Annotated[Literal["valley-free", "loop-free", "same-routes"], Tag("<word>")]
+    | Annotated[RouteExpectation, Tag("<route>")]
+    | Annotated[NoRouteExpectation, Tag("<no-route>")]
+    | Annotated[ReachableExpectation, Tag("<reachable>")]
+    | Annotated[StateExpectation, Tag("<state>")]
+    | Annotated[TransitionsExpectation, Tag("<transitions>")]
+    | Annotated[NotificationExpectation, Tag("<notification>")]
+    | Annotated[ConvergenceExpectation, Tag("<convergence>")]
+    | Annotated[UpdatesExpectation, Tag("<updates>")]
+    | Annotated[DetectionExpectation, Tag("<detection>")]
+    | Annotated[ExpiryExpectation, Tag("<expiry>")]
+    | Annotated[ExplorationExpectation, Tag("<exploration>")]
+    | Annotated[ValleyFreeExpectation, Tag("<valley-free>")]
+    | Annotated[LoopFreeExpectation, Tag("<loop-free>")]
+    | Annotated[SameRoutesExpectation, Tag("<same-routes>")]
+    | Annotated[KeepaliveExpectation, Tag("<keepalive>")]
+    | Annotated[NotExpectation, Tag("<not>")],
+    Discriminator(one_key),
+    BeforeValidator(one_of("expectation", EXPECTATIONS, words=WORDS)),
 ]
 Expectations = Annotated[list[Expectation], AfterValidator(not_empty), Field(min_length=1)]
 Invariant = Annotated[

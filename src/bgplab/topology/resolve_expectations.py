@@ -76,6 +76,7 @@ class ExpectationResolver:
             "valley-free": self._valley_free,
             "loop-free": lambda _path, _of: assertions.ExpectLoopFree(),
             "same-routes": lambda _path, _of: assertions.ExpectSameRoutes(),
+            "not": self._not,
         }
 
     def resolve(self, path: Path, model: Any) -> assertions.Expectation | None:
@@ -83,8 +84,13 @@ class ExpectationResolver:
         if isinstance(model, str):
             return self._meanings[model](path, None)
         ((field, of),) = model.settings().items()
-        key = field.replace("_", "-")
+        key = field.rstrip("_").replace("_", "-")
         return self._meanings[key]((*path, key), of)
+
+    def _not(self, path: Path, of: Any) -> assertions.ExpectNot | None:
+        """State that what stands under `not` does not hold."""
+        statement: Any = self.resolve(path, of)
+        return None if statement is None else assertions.ExpectNot(statement)
 
     # Routes
 
