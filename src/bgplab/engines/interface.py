@@ -132,8 +132,11 @@ class Lab(Protocol):
         *peers: str,
         imports: tuple[Rule, ...] | None = None,
         exports: tuple[Rule, ...] | None = None,
+        leak: bool | None = None,
     ) -> None:
         """Give a router other rules towards peers; None leaves a direction as it is.
+
+        With `leak` the peers are told of all routes, whatever the relationship says (RFC 7908).
 
         New import rules take effect by a ROUTE-REFRESH (RFC 2918) that the router sends, new
         export rules by what it announces and withdraws at once.

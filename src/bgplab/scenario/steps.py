@@ -191,8 +191,8 @@ async def _routing(what: Announce | Withdraw | Flap | Policy, stage: Stage) -> N
                 await lab.wait(period / 2)
                 await _routing(announce, stage)
                 await lab.wait(period / 2)
-        case Policy(router, peers, imports, exports):
-            await lab.set_policy(router, *peers, imports=imports, exports=exports)
+        case Policy(router, peers, imports, exports, leak):
+            await lab.set_policy(router, *peers, imports=imports, exports=exports, leak=leak)
         case _:
             assert_never(what)
 

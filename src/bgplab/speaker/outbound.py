@@ -35,10 +35,12 @@ class Outbound:
         "_end_of_rib",
         "_factor",
         "_flags",
+        "_leaks",
         "_local",
         "_policy",
         "_quiet_until",
         "_rng",
+        "_rules",
         "_since",
         "_waits",
         "adj",
@@ -59,6 +61,8 @@ class Outbound:
         self.congested = False
         self._local = local
         self._config = config
+        self._rules = session.config.exports
+        self._leaks = False  # whether its relationship does not count
         self._policy = self._chain(session.config)
         self._flags = config.flags
         self._rng = rng
@@ -77,9 +81,18 @@ class Outbound:
         self._quiet_until = -math.inf
         self._waits = False
 
-    def set_rules(self, rules: tuple[Rule, ...]) -> None:
-        """Let out by other rules what is staged from now on; those of a relationship stay."""
-        self._policy = self._chain(replace(self.session.config, exports=rules))
+    def set_rules(self, rules: tuple[Rule, ...] | None, leak: bool | None) -> None:
+        """Let out by other rules what is staged from now on; None: as before.
+
+        Those of a relationship stay in force, unless routes are to leak.
+        """
+        peer = self.session.config
+        self._rules = self._rules if rules is None else rules
+        self._leaks = self._leaks if leak is None else leak
+        relationship = "" if self._leaks else peer.relationship
+        self._policy = self._chain(
+            replace(peer, exports=self._rules, relationship=relationship)
+        )
 
     def _chain(self, peer: PeerConfig) -> Policy | None:
         return compile_chain(export_rules(self._config, peer), peer.name)

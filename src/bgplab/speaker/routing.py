@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
-from bgplab.config import Level, RouterConfig, Rule
+from bgplab.config import Level, RouterConfig
 from bgplab.facts import BestChanged, MalformedUpdate
 from bgplab.rib.loc_rib import LocRib
 from bgplab.rib.path import Local, Path, Source
@@ -21,6 +21,7 @@ from bgplab.session.effects import Effect
 from bgplab.session.intervals import Intervals
 from bgplab.session.session import Session
 from bgplab.speaker.inbound import Inbound
+from bgplab.speaker.inputs import SetPolicy
 from bgplab.speaker.outbound import JITTER, Export, Kind, Outbound
 from bgplab.speaker.pacer import Pacer
 from bgplab.wire.attributes import (
@@ -205,22 +206,21 @@ class Routing:
     def set_policy(
         self,
         session: Session,
-        imports: tuple[Rule, ...] | None,
-        exports: tuple[Rule, ...] | None,
+        given: SetPolicy,
         now: float,
     ) -> None:
         """Apply other rules towards a peer; None leaves a direction as it is.
 
         What it is told changes at once; it is asked to announce its routes again (RFC 2918).
         """
+        _, imports, exports, leak = given
         inbound, out = self._inbound[session.name], self._outbound[session.name]
         if imports is not None:
             inbound.set_rules(imports)
-        if exports is not None:
-            out.set_rules(exports)
+        out.set_rules(exports, leak)
         if not session.established:
             return
-        if exports is not None:
+        if exports is not None or leak is not None:
             out.stage(out.exports(self.loc_rib.best.items()))
             self._touch(now)
         if imports is None:

@@ -199,7 +199,7 @@ class Speaker:
 
     def _set_policy(self, given: inputs.SetPolicy, now: float) -> None:
         for session in self._named(given.peers):
-            self.routing.set_policy(session, given.imports, given.exports, now)
+            self.routing.set_policy(session, given, now)
 
     def _inject(self, given: inputs.Inject, now: float) -> None:
         self.sessions[given.peer].inject(given.octets, now)

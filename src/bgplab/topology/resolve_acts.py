@@ -267,7 +267,8 @@ class ActResolver:
         imports = None if of.imports is None else rules(of.imports)
         exports = None if of.exports is None else rules(of.exports)
         for router in self._find.routers((*path, "at"), of.at):
-            yield steps.Policy(router, self._neighbors(path, router, of), imports, exports)
+            peers = self._neighbors(path, router, of)
+            yield steps.Policy(router, peers, imports, exports, of.leak)
 
     def _neighbors(self, path: Path, router: str, of: PolicyOf) -> tuple[str, ...]:
         """List the peers that a policy is for; what is no peer is noted."""

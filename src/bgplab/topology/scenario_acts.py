@@ -117,7 +117,9 @@ class PolicyOf(Model):
     """Whose rules, towards whom, and what they are from now on."""
 
     model_config = ConfigDict(
-        json_schema_extra={"anyOf": [{"required": ["import"]}, {"required": ["export"]}]}
+        json_schema_extra={
+            "anyOf": [{"required": [key]} for key in ("import", "export", "leak")]
+        }
     )
 
     at: At = Field(description="The router, or a list of them.")
@@ -138,11 +140,16 @@ class PolicyOf(Model):
         description="Rules for what goes out; they take effect at once. [] announces all. Left "
         "out: as before.",
     )
+    leak: bool | None = Field(
+        default=None,
+        description="true: all routes go out, whatever the relationship of the link says (a "
+        "route leak, RFC 7908); false: no longer. Left out: as before.",
+    )
 
     @model_validator(mode="after")
     def _some(self) -> PolicyOf:
-        if self.imports is self.exports is None:
-            raise ValueError("expected 'import', 'export' or both")
+        if self.imports is self.exports is None and self.leak is None:
+            raise ValueError("expected 'import', 'export' or 'leak'")
         return self
 
 
