@@ -5,7 +5,6 @@ times are those of the recorded UPDATEs, all on one clock.
 """
 
 import json
-import os
 import sqlite3
 import statistics
 from textwrap import dedent
@@ -13,14 +12,16 @@ from textwrap import dedent
 import pytest
 
 from bgplab.config import Level
-from bgplab.scenario.runner import run as run_scenario
+from bgplab.scenario import runner
 from bgplab.topology.assertions import ExpectNoRoute
+from bgplab.topology.load import loads
 from bgplab.topology.steps import Step
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 PREFIX = "10.250.0.0/16"
 ROUTERS = 50
+EVERYONE = tuple(f"r{i}" for i in range(1, ROUTERS + 1))
 ROUNDS = 20
 SOON = 0.1  # seconds from the last UPDATE to the verdict, the median of all rounds
 LAST_UPDATE = "SELECT max(at) FROM message WHERE at BETWEEN ? AND ?"
@@ -36,7 +37,7 @@ scenario:
   - wait: converged
   - withdraw: {{at: r1, prefix: {PREFIX}}}
   - wait: converged
-  - expect: {{no-route: {{at: [{", ".join(f"r{i}" for i in range(1, ROUTERS + 1))}], prefix: {PREFIX}}}}}
+  - expect: {{no-route: {{at: [{", ".join(EVERYONE)}], prefix: {PREFIX}}}}}
 """
 # Every interpreter of the lab loads this at its start. The router withdraws as it should, and
 # keeps the route all the same: no message that anyone sends shows it.
@@ -59,20 +60,21 @@ STALE = """
 
 
 def test_an_absent_route_is_sure_soon_after_the_last_update(play):
-    everyone = tuple(f"r{i}" for i in range(1, ROUTERS + 1))
-    absent = [Step(1, "no-route", ExpectNoRoute(everyone, PREFIX))]
+    absent = [Step(1, "no-route", ExpectNoRoute(EVERYONE, PREFIX))]
+    topology = loads(GRAPH)
 
     async def scenario(lab, run):
+        stage = await runner.prepare(lab, topology, run.plan, 20, changes=False)
         moments = []
         for turn in range(ROUNDS):
-            router = everyone[turn * 7 % ROUTERS]
+            router = EVERYONE[turn * 7 % ROUTERS]
             await lab.announce(router, PREFIX)
             assert (await lab.until_converged(20)).name == "converged"
             sent = lab.now()
             await lab.withdraw(router, PREFIX)
             verdict = await lab.until_converged(20)
             assert verdict.name == "converged", verdict.reasons
-            outcome = await run_scenario(lab, absent, 20)
+            outcome = await runner.run(stage, absent)
             assert outcome.ok, outcome.steps
             moments.append((round(sent * 1e9), round(verdict.detected * 1e9)))
         await run.report(verdict)
@@ -96,13 +98,13 @@ def test_one_stale_route_in_one_router_is_found(engine, command, tmp_path, monke
     file.write_text(GRAPH + SCENARIO)
     monkeypatch.syspath_prepend(tmp_path)
     store = tmp_path / "run.sqlite"
-    status, out, err = command(
-        "run", file, "--engine", engine, "--store", store, "--json"
-    ).end(60)
+    status, out, err = command("run", file, "--engine", engine, "--store", store, "--json").end(
+        60
+    )
     assert status == 1, out + err
     *others, last = json.loads(out)["scenario"]
     assert all(step["ok"] for step in others)
     assert last["ok"] is False
     assert last["actual"].startswith("r17: via ")
     assert "; " not in last["actual"], "no other router has it"
-    assert os.path.exists(store)
+    assert store.exists()
