@@ -103,7 +103,8 @@ def test_a_line_may_be_written_to_by_what_it_delivers():
 
 
 def test_it_tells_of_each_write_when_it_was_due():
-    clock, due = Clock(), []
+    clock = Clock()
+    due: list[float] = []
     line = DelayLine(
         clock, clock.seconds, 0.05, 0.0, random.Random(1), lambda octets: None, due.append
     )
