@@ -83,5 +83,6 @@ def test_the_answer_is_within_the_precision_and_on_the_grid(least, more, step, b
     if not fitting:
         assert search.largest is None
         return
+    assert search.largest is not None
     assert search.largest in fitting
     assert fitting[-1] - search.largest <= max(0, PRECISION * search.largest)
