@@ -12,7 +12,7 @@ from bgplab.cli.complete import routers_of_run
 from bgplab.cli.output import cell, count, echo_json, plain_table
 from bgplab.errors import UsageError
 from bgplab.observe import explain as observed
-from bgplab.observe.causes import Act, Causes, Node, Step, find_act
+from bgplab.observe.causes import Act, Causes, Step, find_act
 from bgplab.observe.runs import find_run
 
 EPILOG = """\b
@@ -125,28 +125,17 @@ def _step(step: Step) -> str:
 def _tree(causes: Causes, act: Act) -> Iterator[str]:
     """Write all that an act led to: UPDATEs, each below what provoked it, and what they did."""
     nodes = list(causes.tree(act))
-    updates = len({node.step.key for node in nodes if node.step.told})
-    changes = sum(not node.step.told for node in nodes)
-    last = max((node.step.at for node in nodes), default=act.at)
+    updates = len({step.key for step, _ in nodes if step.told})
+    changes = sum(not step.told for step, _ in nodes)
+    last = max((step.at for step, _ in nodes), default=act.at)
     yield f"{act}  ({act.at:.6f})"
     yield (
         f"{causes.prefix}: {count(updates, 'UPDATE')}, {count(changes, 'change')} of best "
         f"routes, the last {last - act.at:.6f} s after the act"
     )
-    for node in nodes:
-        line = _node(causes, node)
-        if line:
-            yield f"{node.step.at - act.at:+.6f}  {'  ' * node.depth}{line}"
-
-
-def _node(causes: Causes, node: Node) -> str:
-    """Write an UPDATE with what it changed where it came; such a change has no line then."""
-    step = node.step
-    if not step.told and node.depth:
-        return ""
-    changes = [below.said for below in causes.below(step) if not below.told]
-    why = "" if node.depth else f"  ({step.why})"
-    return _step(step) + "".join(f"; there {change}" for change in changes) + why
+    for step, depth in nodes:
+        why = "" if depth else f"  ({step.why})"
+        yield f"{step.at - act.at:+.6f}  {'  ' * depth}{_step(step)}{why}"
 
 
 def _as_data(found: observed.Explanation) -> dict[str, object]:
@@ -166,7 +155,7 @@ def _as_data(found: observed.Explanation) -> dict[str, object]:
 
 
 def _tree_as_data(causes: Causes, act: Act) -> dict[str, object]:
-    steps = [{"depth": node.depth, **_step_as_data(node.step)} for node in causes.tree(act)]
+    steps = [{"depth": depth, **_step_as_data(step)} for step, depth in causes.tree(act)]
     return {"prefix": causes.prefix, "act": asdict(act), "steps": steps}
 
 

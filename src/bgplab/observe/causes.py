@@ -16,6 +16,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bgplab.errors import UpdateError, UsageError
 from bgplab.facts import Cause, CauseKind
@@ -61,6 +62,7 @@ class Change:
 class Act:
     """Something that was done to a router, or to a link or session between two (`peer`)."""
 
+    number: int  # of the acts of the run, from 1
     at: float
     router: str
     peer: str
@@ -95,8 +97,7 @@ class Step:
         return describe_cause(self.cause.kind, self.cause.source, self.cause.number)
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """A step of a tree, and how deep below the act it stands; the next deeper ones follow."""
 
     step: Step
@@ -182,7 +183,7 @@ class Causes:
 def read_acts(connection: sqlite3.Connection) -> list[Act]:
     """List the acts of a run by time."""
     rows = connection.execute(
-        "SELECT (t.at - s.started_ns) / 1e9, ifnull(r.name, ''), ifnull(p.name, ''), t.text"
+        "SELECT t.rowid, (t.at - s.started_ns) / 1e9, ifnull(r.name, ''), ifnull(p.name, ''), t.text"
         " FROM run s, act t LEFT JOIN router r ON r.id = t.router"
         " LEFT JOIN router p ON p.id = t.peer ORDER BY t.at, t.rowid"
     )

@@ -47,10 +47,7 @@ class Explanation:
         if self.level >= Level.UPDATES:
             return "" if self.written else "no candidates yet: they are written with the report"
         level = self.level.name.lower()
-        return (
-            f"recorded at level {level}: neither candidates nor causes;"
-            " run again with --record updates"
-        )
+        return f"recorded at level {level}, without causes: run again with --record updates"
 
 
 def explain(path: str | PathLike[str], router: str, prefix: str) -> Explanation:
