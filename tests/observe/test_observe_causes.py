@@ -158,6 +158,22 @@ def test_an_act_is_found_by_its_beginning_and_by_a_time(tmp_path):
         find_act([], None)
 
 
+def test_an_act_that_is_repeated_at_once_is_not_taken_for_two(tmp_path):
+    store = tmp_path / "run.sqlite"
+
+    async def scenario(lab):
+        await lab.withdraw("right", "10.4.0.0/16")
+        await lab.announce("right", "10.4.0.0/16")
+        await lab.withdraw("right", "10.4.0.0/16")
+        await settle(lab)
+
+    played(store, DIAMOND, scenario)
+    causes = read_causes(store, "10.4.0.0/16")
+    assert [act.number for act in causes.acts] == [1, 2, 3]
+    steps = [node.step for act in causes.concerning() for node in causes.tree(act)]
+    assert len(steps) == len(set(steps)) > 0
+
+
 def test_a_run_of_a_lower_level_says_what_it_lacks(tmp_path):
     store = tmp_path / "run.sqlite"
 

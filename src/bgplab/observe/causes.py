@@ -183,8 +183,8 @@ class Causes:
 def read_acts(connection: sqlite3.Connection) -> list[Act]:
     """List the acts of a run by time."""
     rows = connection.execute(
-        "SELECT t.rowid, (t.at - s.started_ns) / 1e9, ifnull(r.name, ''), ifnull(p.name, ''), t.text"
-        " FROM run s, act t LEFT JOIN router r ON r.id = t.router"
+        "SELECT t.rowid, (t.at - s.started_ns) / 1e9, ifnull(r.name, ''),"
+        " ifnull(p.name, ''), t.text FROM run s, act t LEFT JOIN router r ON r.id = t.router"
         " LEFT JOIN router p ON p.id = t.peer ORDER BY t.at, t.rowid"
     )
     return [Act(*row) for row in rows]
