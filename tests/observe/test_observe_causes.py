@@ -170,8 +170,10 @@ def test_an_act_that_is_repeated_at_once_is_not_taken_for_two(tmp_path):
     played(store, DIAMOND, scenario)
     causes = read_causes(store, "10.4.0.0/16")
     assert [act.number for act in causes.acts] == [1, 2, 3]
-    steps = [node.step for act in causes.concerning() for node in causes.tree(act)]
-    assert len(steps) == len(set(steps)) > 0
+    told = [node.step for act in causes.concerning() for node in causes.tree(act)]
+    after = [step for step in causes.steps if step.at >= causes.acts[0].at]
+    assert sorted(told, key=repr) == sorted(after, key=repr)
+    assert len({step.key for step in told if step.told}) > 6
 
 
 def test_a_run_of_a_lower_level_says_what_it_lacks(tmp_path):
