@@ -271,7 +271,8 @@ def networks(draw):
 
 async def act_upon(lab, acts):
     """Carry acts out one after the other, some while others have not settled yet."""
-    silent, down = set(), set()
+    silent: set[str] = set()
+    down: set[object] = set()
     for (kind, what), pause in acts:
         if kind == "flip":
             work = lab.announce if what in silent else lab.withdraw

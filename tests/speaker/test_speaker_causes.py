@@ -25,7 +25,7 @@ STAR = {"x": 65000, "a": 65001, "b": 65002, "c": 65003}
 
 def line(**options):
     """Make a, b and c in a row, with their routes exchanged."""
-    made = Network(routers(LINE, ["ab", "bc"], **options), Random)
+    made = Network(routers(LINE, [("a", "b"), ("b", "c")], **options), Random)
     made.start()
     made.settle()
     return made
@@ -44,7 +44,8 @@ def causes(made, name, prefix=P, told=None):
 @pytest.mark.parametrize("level", Level)
 def test_only_from_level_updates_on_is_anything_kept(level):
     made = Network(
-        [replace(config, level=level) for config in routers(LINE, ["ab", "bc"])], Random
+        [replace(config, level=level) for config in routers(LINE, [("a", "b"), ("b", "c")])],
+        Random,
     )
     made.start()
     made.settle()
@@ -71,7 +72,7 @@ def test_routers_do_the_same_at_the_same_time_whether_they_tell_why_or_not(
     def trace(level):
         configs = routers(
             STAR,
-            ["xa", "xb", "xc", "ab"],
+            [("x", "a"), ("x", "b"), ("x", "c"), ("a", "b")],
             timers=Timers(mrai=mrai, min_as_origination=mrai),
             flags=RouterFlags(coalesce=coalesce, split_horizon=split_horizon),
             delay_jitter=0.01,
@@ -152,7 +153,7 @@ def test_a_refresh_is_told_from_news():
 
 def test_of_events_that_are_decided_together_the_last_that_mattered_is_the_cause():
     """a withdraws the best path; what c announces later is no better than that of b."""
-    configs = routers(STAR, ["xa", "xb", "xc"])
+    configs = routers(STAR, [("x", "a"), ("x", "b"), ("x", "c")])
     patient = RouterFlags(coalesce=1.0)
     made = Network([replace(configs[0], flags=patient), *configs[1:]], Random)
     made.start()
@@ -208,7 +209,7 @@ def test_own_changes_that_wait_are_laid_at_the_act_and_its_time():
 
 def test_a_peer_that_announces_too_much_loses_its_session_in_the_middle_of_a_run():
     """RFC 4486, subcode 1: what comes behind is not filed any more."""
-    configs = routers(LINE, ["ab", "bc"])
+    configs = routers(LINE, [("a", "b"), ("b", "c")])
     b = configs[1]
     narrow = tuple(replace(peer, max_prefixes=2) for peer in b.peers)
     made = Network([configs[0], replace(b, peers=narrow), configs[2]], Random)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -139,7 +139,7 @@ def _tree(causes: Causes, act: Act) -> Iterator[str]:
 
 
 def _as_data(found: observed.Explanation) -> dict[str, object]:
-    whys = found.whys or [None] * len(found.history)
+    whys: Sequence[str | None] = found.whys or [None] * len(found.history)
     return {
         "router": found.router,
         "prefix": found.prefix,

@@ -114,5 +114,9 @@ def check_prefix(connection: sqlite3.Connection, prefix: str) -> None:
 def _candidates(connection: sqlite3.Connection, router: str, prefix: str) -> list[Candidate]:
     """Read the candidates of a router, the best one first."""
     rows = connection.execute(_PATHS, (router, prefix)).fetchall()
-    found = [Candidate(*row[:7], tuple(row[7].split()), bool(row[8]), *row[9:]) for row in rows]
+    found = []
+    for *about, med, communities, best, lost, reason in rows:
+        prefix, peer, as_path, next_hop, origin, local_pref = about
+        attributes = as_path, next_hop, origin, local_pref, med, tuple(communities.split())
+        found.append(Candidate(prefix, peer, *attributes, bool(best), lost, reason))
     return sorted(found, key=lambda candidate: not candidate.best)
