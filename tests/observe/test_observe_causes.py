@@ -3,6 +3,7 @@
 import sqlite3
 import tempfile
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,8 @@ from bgplab.config import Level
 from bgplab.engines.virtual.controller import Options, prepare
 from bgplab.engines.virtual.lab import run_at_once
 from bgplab.errors import UsageError
-from bgplab.facts import CauseKind
-from bgplab.observe.causes import Causes, find_act
+from bgplab.facts import Cause, CauseKind
+from bgplab.observe.causes import Act, Causes, Step, find_act
 from bgplab.observe.explain import explain, read_causes
 from bgplab.speaker.traced import prefixes_of
 from bgplab.topology.load import loads
@@ -158,6 +159,24 @@ def test_an_act_is_found_by_its_beginning_and_by_a_time(tmp_path):
         find_act([], None)
 
 
+def test_an_act_that_is_repeated_at_once_is_not_taken_for_two(tmp_path):
+    store = tmp_path / "run.sqlite"
+
+    async def scenario(lab):
+        await lab.withdraw("right", "10.4.0.0/16")
+        await lab.announce("right", "10.4.0.0/16")
+        await lab.withdraw("right", "10.4.0.0/16")
+        await settle(lab)
+
+    played(store, DIAMOND, scenario)
+    causes = read_causes(store, "10.4.0.0/16")
+    assert [act.number for act in causes.acts] == [1, 2, 3]
+    told = [node.step for act in causes.concerning() for node in causes.tree(act)]
+    after = [step for step in causes.steps if step.at >= causes.acts[0].at]
+    assert sorted(told, key=repr) == sorted(after, key=repr)
+    assert len({step.key for step in told if step.told}) > 6
+
+
 def test_a_run_of_a_lower_level_says_what_it_lacks(tmp_path):
     store = tmp_path / "run.sqlite"
 
@@ -190,6 +209,34 @@ def test_what_is_not_of_the_run_is_refused_with_the_nearest_name(
     played(store, DIAMOND, settle)
     with pytest.raises(UsageError, match=hint):
         explain(store, router, prefix)
+
+
+@pytest.mark.parametrize(
+    "kind,act,fits",
+    [
+        (CauseKind.START, "restart", True),
+        (CauseKind.START, "announce 10.4.0.0/16", False),
+        (CauseKind.ACT, "withdraw 10.4.0.0/16", True),
+        (CauseKind.ACT, "withdraw 10.4.0.0/24", False),
+        (CauseKind.ACT, "policy", True),
+        (CauseKind.ACT, "kill", False),
+        (CauseKind.SESSION_DOWN, "pause", True),
+        (CauseKind.SESSION_DOWN, "resume", False),
+        (CauseKind.SESSION_DOWN, "policy", False),
+        (CauseKind.SESSION_UP, "resume", True),
+        (CauseKind.SESSION_UP, "announce 10.4.0.0/16", False),
+        (CauseKind.REFRESH, "policy", False),  # its own; the peer's would do
+        (CauseKind.UPDATE, "withdraw 10.4.0.0/16", False),
+    ],
+)
+def test_what_began_is_laid_only_at_an_act_that_could_have_done_it(tmp_path, kind, act, fits):
+    store = tmp_path / "run.sqlite"
+    played(store, DIAMOND, settle)
+    causes = read_causes(store, "10.4.0.0/16")
+    causes.acts = [Act(1, 0.5, "top", "", act)]
+    step = Step(2.0, "top", "", 0, 0, "no route is left", Cause(1.0, kind, "right"))
+    assert (causes.act_of(step) is not None) == fits
+    assert causes.act_of(replace(step, cause=Cause(0.1, kind, "right"))) is None
 
 
 # Any network, any acts.
@@ -287,6 +334,7 @@ def check(causes, changes):
         if step.cause.kind == CauseKind.ACT:
             assert act is not None
             assert (act.at, act.router) == (step.cause.at, step.router)
+            assert act.name in {"announce", "withdraw"}
         if step.cause.kind == CauseKind.SESSION_DOWN:
             assert act is not None  # nothing else ends a session here
         assert step.said not in {"UPDATE", "changed", "announce"}  # all of it is recorded

@@ -26,7 +26,8 @@ from bgplab.wire.attributes import decode_attributes, format_as_path
 from bgplab.wire.nlri import encode_prefix, split_prefixes
 from bgplab.wire.update import split_update
 
-ON_ROUTES = ("announce", "withdraw")  # acts that leave sessions alone
+ON_PREFIXES = ("announce", "withdraw")  # acts that name prefixes
+ON_ROUTES = (*ON_PREFIXES, "policy")  # acts that leave sessions alone
 MENDING = ("link-up", "heal", "admin-up", "restart", "resume")  # they end no session
 
 _STEPS = """
@@ -62,10 +63,16 @@ class Change:
 class Act:
     """Something that was done to a router, or to a link or session between two (`peer`)."""
 
+    number: int  # of the acts of the run, from 1
     at: float
     router: str
     peer: str
     text: str  # in a scenario's words, the name of the act first
+
+    @property
+    def name(self) -> str:
+        """What kind of act it was, such as link-down."""
+        return self.text.partition(" ")[0]
 
     def __str__(self) -> str:
         """Say what was done, and where."""
@@ -145,20 +152,20 @@ class Causes:
         """Give the act that a step which has no parent goes back to, if there is one."""
         cause = step.cause
         fits = {
+            CauseKind.START: _starts,
             CauseKind.ACT: self._is_on_route,
             CauseKind.SESSION_UP: _is_on_session,
             CauseKind.SESSION_DOWN: _ends_session,
-            CauseKind.REFRESH: _is_on_peer,
-        }.get(CauseKind(cause.kind))
+            CauseKind.REFRESH: _asks_again,
+        }.get(cause.kind)
         if fits is None:
             return None
         before = (act for act in reversed(self.acts) if act.at <= cause.at)
         return next((act for act in before if fits(act, step)), None)
 
     def _is_on_route(self, act: Act, step: Step) -> bool:
-        words = act.text.split()
-        named = words[0] not in ON_ROUTES or self.prefix in words
-        return act.router == step.router and named
+        named = act.name not in ON_PREFIXES or self.prefix in act.text.split()
+        return act.router == step.router and act.name in ON_ROUTES and named
 
     def concerning(self) -> list[Act]:
         """List the acts that led to any step, in their order."""
@@ -182,8 +189,8 @@ class Causes:
 def read_acts(connection: sqlite3.Connection) -> list[Act]:
     """List the acts of a run by time."""
     rows = connection.execute(
-        "SELECT (t.at - s.started_ns) / 1e9, ifnull(r.name, ''), ifnull(p.name, ''), t.text"
-        " FROM run s, act t LEFT JOIN router r ON r.id = t.router"
+        "SELECT t.rowid, (t.at - s.started_ns) / 1e9, ifnull(r.name, ''),"
+        " ifnull(p.name, ''), t.text FROM run s, act t LEFT JOIN router r ON r.id = t.router"
         " LEFT JOIN router p ON p.id = t.peer ORDER BY t.at, t.rowid"
     )
     return [Act(*row) for row in rows]
@@ -228,17 +235,22 @@ def _change(at: float, peer: str | None, as_path: str | None) -> Change:
 def _is_on_session(act: Act, step: Step) -> bool:
     """Tell whether an act concerned the session that a step began with."""
     ends = (step.router, step.cause.source)
-    if act.text.split()[0] in ON_ROUTES:
+    if act.name in ON_ROUTES:
         return False
     return act.router in ends and (not act.peer or act.peer in ends)
 
 
 def _ends_session(act: Act, step: Step) -> bool:
-    return act.text.split()[0] not in MENDING and _is_on_session(act, step)
+    return act.name not in MENDING and _is_on_session(act, step)
 
 
-def _is_on_peer(act: Act, step: Step) -> bool:
-    return act.router == step.cause.source and act.text.split()[0] not in ON_ROUTES
+def _starts(act: Act, step: Step) -> bool:
+    return act.name == "restart" and act.router == step.router
+
+
+def _asks_again(act: Act, step: Step) -> bool:
+    """Tell whether an act made a peer ask for a refresh: it has other rules since then."""
+    return act.name == "policy" and act.router == step.cause.source
 
 
 def _read_steps(connection: sqlite3.Connection, prefix: str) -> list[Step]:
