@@ -157,6 +157,10 @@ def test_closing_sends_what_is_on_the_link_and_hears_nothing_more():
     bench.connection.send(b"last words")
     bench.take()
     bench.connection.close(bench.clock)
+    bench.clock.advance(4.9)
+    assert bench.transport.value() == b""
+    assert [bench.transport.disconnecting] == [False]
+    bench.clock.advance(0.2)
     assert bench.transport.value() == b"last words"
     assert bench.transport.disconnecting
     bench.connection.dataReceived(b"too late")

@@ -68,15 +68,26 @@ def test_jitter_loses_nothing_reorders_nothing_and_stays_in_its_bounds(writes, s
         assert at <= written + 0.07 + 0.1 + 1e-9
 
 
-def test_flush_delivers_all_at_once_in_order_and_leaves_no_call():
-    link = Link(1.0, 0.5)
+def test_who_waits_for_an_empty_link_is_called_when_the_last_octet_has_left():
+    link, done = Link(1.0, 0.5), []
     link.line.write(b"a")
     link.line.write(b"b")
-    link.line.flush()
-    assert link.octets == b"ab"
-    assert link.clock.getDelayedCalls() == []
-    link.line.flush()
-    assert link.octets == b"ab"
+    link.line.drain(lambda: done.append(link.octets))
+    link.clock.pump([0.01] * 99)
+    assert done == []
+    link.clock.pump([0.01] * 60)
+    assert done == [b"ab"]
+    link.line.drain(lambda: done.append(b"at once"))
+    assert done == [b"ab", b"at once"]
+
+
+def test_who_waits_for_an_empty_link_is_not_called_for_what_is_lost():
+    link, done = Link(1.0, 0.0), []
+    link.line.write(b"a")
+    link.line.drain(lambda: done.append(link.octets))
+    link.line.cut()
+    link.clock.advance(5)
+    assert done == []
 
 
 def test_cut_loses_all_and_leaves_no_call():
@@ -127,6 +138,3 @@ def test_it_tells_of_each_write_when_it_was_due():
     line.write(b"b")
     clock.advance(0.9)
     assert due == pytest.approx([0.05, 0.07])
-    line.write(b"c")
-    line.flush()
-    assert len(due) == 2  # not late: sent before its time

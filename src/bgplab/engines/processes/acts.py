@@ -132,6 +132,9 @@ class Acts:
             await self._act(router, Inject(peer, octets), "send-octets", peer)
         except commands.NoConnection:
             raise NotNowError(router, f"has no connection to {peer}") from None
+        # They count as no message, so the Detector does not know that they are under way.
+        await self.wait(self._delay_towards(router, peer))
+        await self._hear([peer])
 
     # Links.
 
@@ -219,6 +222,19 @@ class Acts:
             if pair in self._delays:
                 delay, jitter = self._delays[pair]
                 await router.tell(commands.Delay, peer=peer, delay=delay, jitter=jitter)
+
+    def _delay_towards(self, router: str, peer: str) -> float:
+        """Tell how many seconds octets may spend on their way to a peer."""
+        pair = self._session(router, peer)
+        if pair in self._delays:
+            return sum(self._delays[pair])
+        peers = self._routers[router].config.peers
+        towards = next(each for each in peers if each.name == peer)
+        return towards.delay + towards.delay_jitter
+
+    def wait(self, seconds: float) -> Deferred[None]:
+        """Let so many seconds pass on the lab's clock."""
+        raise NotImplementedError
 
     # What acts have in common.
 

@@ -119,6 +119,8 @@ class Lifecycle(Acts):
             return False
         router.pid = answer["pid"]
         router.ready = True
+        if self._convergence.tells_changes:
+            router.tell(commands.Tell, changes=True)
         self.silences.end(router.config.name, self.now())  # if it is not the first of its name
         return True
 
@@ -206,8 +208,6 @@ class Lifecycle(Acts):
         if self._clock.factor != 1.0:
             await self._scale(router)
         await self._restore_links(router)
-        if self._convergence.tells_changes:
-            await router.tell(commands.Tell, changes=True)
         await router.tell(commands.Listen)
         answer = await router.tell(commands.Dial)
         if answer is None:

@@ -144,13 +144,17 @@ class PeerConnection(Protocol):
 
         In the dark nothing leaves: LINGER counts from `heal`.
         """
-        if self.delay is not None:
-            self.delay.flush()
         self._feed = self._tell = _deaf
         if self._gone:
             self._lost(self.number)
             return
         self._tcp.unregisterProducer()
+        if self.delay is None:
+            self._leave(timing)
+        else:
+            self.delay.drain(lambda: self._leave(timing))
+
+    def _leave(self, timing: Timing) -> None:
         if self._held is None:
             self._hang_up(timing)
         else:

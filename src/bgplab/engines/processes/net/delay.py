@@ -44,6 +44,7 @@ class DelayLine:
         self._waiting: deque[tuple[float, bytes]] = deque()
         self._call: IDelayedCall | None = None
         self._latest = 0.0
+        self._drained: Callable[[], None] = _nothing  # to be called when all has left
 
     def write(self, octets: bytes) -> None:
         """Put octets on the link."""
@@ -62,16 +63,18 @@ class DelayLine:
         """Tell whether anything is on the link."""
         return bool(self._waiting)
 
-    def flush(self) -> None:
-        """Deliver what is on the link at once: the connection is about to be closed."""
-        self._cancel()
-        while self._waiting:
-            self._deliver(self._waiting.popleft()[1])
+    def drain(self, done: Callable[[], None]) -> None:
+        """Call `done` once everything has left the link; what is lost never does."""
+        if self._waiting:
+            self._drained = done
+        else:
+            done()
 
     def cut(self) -> None:
         """Lose what is on the link: the connection is gone."""
         self._cancel()
         self._waiting.clear()
+        self._drained = _nothing
 
     def _cancel(self) -> None:
         if self._call is not None:
@@ -92,3 +95,9 @@ class DelayLine:
             self._deliver(octets)
         if self._waiting:
             self._arm()
+        else:
+            self._drained()
+
+
+def _nothing() -> None:
+    """Nobody waits for the link to be empty."""
