@@ -69,7 +69,7 @@ def test_a_table_tells_what_came_of_each_and_failures_are_told_by_line(files, ca
     assert told[0].startswith("bad.yaml:7: expect: {route: {at: r2,")
     assert told[1] == "    expected  r2: 10.1.0.0/16 AS_PATH 1"
     assert told[2].startswith("    actual    r2: via r1, AS_PATH 65001")
-    assert told[3].startswith("bad.yaml:8: expect: {no-route:")
+    assert any(line.startswith("bad.yaml:8: expect: {no-route:") for line in told[3:])
     assert lines[-1] == "1 of 2 tests passed"
     assert "passed    good.yaml virtual" in err
 

@@ -27,6 +27,12 @@ def test_a_failed_step_is_told_with_its_line_and_what_was_found(steps, report, r
     ]
 
 
+def test_what_explains_a_failure_stands_below_what_was_found(report, result, steps):
+    steps[1]["details"] = ["r1, b: via r2"]
+    (reason,) = result(1, report=report(scenario=steps)).reasons()
+    assert reason.detail == ("expected  b", "actual    c", "          r1, b: via r2")
+
+
 def test_a_network_that_did_not_converge_names_what_is_not_settled(report, result):
     failed = result(1, report=report(verdict="timeout", unsettled=["r1: MRAI runs"]))
     assert list(failed.reasons()) == [
@@ -35,11 +41,12 @@ def test_a_network_that_did_not_converge_names_what_is_not_settled(report, resul
 
 
 def test_an_invalid_run_names_the_reasons_of_its_certificate(report, result):
-    invalid = result(3, report=report(fidelity={"valid": False, "reasons": ["late"]}))
+    fidelity = {"valid": False, "reasons": ["late"], "advice": ["fewer routers"]}
+    invalid = result(3, report=report(fidelity=fidelity))
     (reason,) = invalid.reasons()
     assert invalid.verdict == "INVALID"
     assert reason.text.startswith("INVALID")
-    assert reason.detail == ("late",)
+    assert reason.detail == ("late", "would help: fewer routers")
 
 
 def test_dead_routers_and_failed_callbacks_are_told(report, result):

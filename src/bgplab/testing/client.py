@@ -216,7 +216,8 @@ def _told(step: dict[str, Any]) -> str:
     lines = [step["step"]]
     if step["expected"]:
         lines.append(f"    expected  {step['expected']}")
-    return "\n".join([*lines, f"    actual    {step['actual']}"])
+    lines.append(f"    actual    {step['actual']}")
+    return "\n".join([*lines, *(f"              {line}" for line in step.get("details", ()))])
 
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:

@@ -133,9 +133,12 @@ def _of_report(report: dict[str, Any]) -> Iterator[Reason]:
         if step["ok"] is False:
             expected = [f"expected  {line}" for line in step["expected"].splitlines()]
             actual = [f"actual    {line}" for line in step["actual"].splitlines()]
-            yield Reason(step["line"], 1, step["step"], (*expected, *actual))
+            details = [f"          {line}" for line in step.get("details", ())]
+            yield Reason(step["line"], 1, step["step"], (*expected, *actual, *details))
     if not report["scenario"] and report["verdict"] != "converged":
         yield Reason(1, 1, f"{report['verdict']}: not converged", tuple(report["unsettled"]))
     if not report["fidelity"]["valid"]:
         text = "INVALID: the machine could not keep time, so this shows nothing"
-        yield Reason(1, 1, text, tuple(report["fidelity"]["reasons"]))
+        fidelity = report["fidelity"]
+        helps = [f"would help: {advice}" for advice in fidelity.get("advice", ())]
+        yield Reason(1, 1, text, (*fidelity["reasons"], *helps))
