@@ -96,7 +96,7 @@ def test_an_invalid_run_has_neither_passed_nor_failed_and_a_lab_that_failed_is_w
 
 
 PASSED = StepResult(3, "wait: converged", True, 1.23456789, "converged within 5 s")
-FAILED = StepResult(4, "expect: {}", False, 1.3, "this", "that")
+FAILED = StepResult(4, "expect: {}", False, 1.3, "this", "that", ("r1 has it", "r2 has not"))
 SKIPPED = StepResult(5, "mark: x", None)
 
 
@@ -111,7 +111,8 @@ def test_a_scenario_counts_in_place_of_the_verdict():
 
 
 def test_the_steps_of_a_scenario_are_part_of_the_report():
-    data = json.loads(json.dumps(report(scenario=(PASSED, SKIPPED)).to_dict()))
+    steps = (PASSED, FAILED, SKIPPED)
+    data = json.loads(json.dumps(report(scenario=steps).to_dict()))
     assert data["scenario"] == [
         {
             "line": 3,
@@ -120,7 +121,25 @@ def test_the_steps_of_a_scenario_are_part_of_the_report():
             "at": 1.2346,
             "expected": "converged within 5 s",
             "actual": "",
+            "details": [],
         },
-        {"line": 5, "step": "mark: x", "ok": None, "at": None, "expected": "", "actual": ""},
+        {
+            "line": 4,
+            "step": "expect: {}",
+            "ok": False,
+            "at": 1.3,
+            "expected": "this",
+            "actual": "that",
+            "details": ["r1 has it", "r2 has not"],
+        },
+        {
+            "line": 5,
+            "step": "mark: x",
+            "ok": None,
+            "at": None,
+            "expected": "",
+            "actual": "",
+            "details": [],
+        },
     ]
     assert report().to_dict()["scenario"] == []

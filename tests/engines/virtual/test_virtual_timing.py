@@ -71,7 +71,7 @@ def test_a_link_that_swallows_octets_is_found_after_the_hold_time_and_genuine():
     """RFC 4271 section 6.5: one hold time after the last message."""
     lab = converged()
     run_at_once(lab.wait(20.0))
-    lab.network.cut.add(frozenset(("r1", "r2")))
+    run_at_once(lab.blackhole("r1", "r2"))
     run_at_once(lab.wait(20.0))
     found = expiries(lab)
     assert found
