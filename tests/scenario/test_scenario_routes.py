@@ -18,7 +18,7 @@ topology:
 """
 PREFIX, NEW = "10.4.0.0/16", "10.7.0.0/16"
 TAGGED = Announce(("right",), (NEW,), 5, (65000 << 16 | 10, 0xFFFFFF01))
-TAGS = "65000:10 65535:65281"
+TAGS = "65000:10 no-export"
 
 
 def at_left(**what) -> ExpectRoute:
@@ -67,7 +67,7 @@ def test_a_route_with_its_attributes_is_found(judged, what):
         (at_top(communities=()), "top: 10.7.0.0/16 COMMUNITIES none"),
         (
             at_top(via="left", communities=(0xFFFFFF01,)),
-            "top: 10.7.0.0/16 via left, COMMUNITIES 65535:65281",
+            "top: 10.7.0.0/16 via left, COMMUNITIES no-export",
         ),
     ],
 )
@@ -133,7 +133,10 @@ def test_a_missing_route_is_told_with_the_sessions_that_are_down(judged):
     result = judged(at_left(), *cut)
     assert result.actual == "left: no route"
     assert result.details[0] == "left has no path to 10.4.0.0/16"
-    assert {line.split(":")[0] for line in result.details[1:]} == {
+    *moves, top, bottom = result.details[1:]
+    assert top == "session left-top is kept down: its link is cut"
+    assert bottom == "session left-bottom is kept down: its link is cut"
+    assert {line.split(":")[0] for line in moves} == {
         "left, session with top",
         "left, session with bottom",
         "top, session with left",

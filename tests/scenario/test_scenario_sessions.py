@@ -86,7 +86,9 @@ def test_waiting_for_a_state_in_vain_ends_the_scenario(play):
     assert (result.ok, after.ok) == (False, None)
     assert result.expected == "r1 with r2, r2 with r1: Established within 3 s"
     assert result.actual == "r1 with r2: Idle; r2 with r1: Active"
-    assert {line.split(":")[0] for line in result.details} == {
+    *moves, way = result.details
+    assert way == "session r1-r2 is kept down: its link is cut"
+    assert {line.split(":")[0] for line in moves} == {
         "r1, session with r2",
         "r2, session with r1",
     }

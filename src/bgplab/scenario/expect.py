@@ -37,8 +37,10 @@ async def expect(what: Expectation, stage: Stage) -> Finding:
     if not isinstance(what, ExpectNot):
         return await _holds(what, stage)
     found = await _holds(what.statement, stage)
-    actual = found.actual or "it is so"
-    return Finding(not found.ok, f"not so: {found.expected}", actual, found.details)
+    actual, details = found.actual or "it is so", found.details
+    if found.ok and isinstance(what.statement, ExpectRoute):
+        details = await routes.paths(what.statement, stage)
+    return Finding(not found.ok, f"not so: {found.expected}", actual, details)
 
 
 async def _holds(what: Statement, stage: Stage) -> Finding:

@@ -28,7 +28,15 @@ async def find(what: ExpectRoute | ExpectNoRoute, stage: Stage) -> Finding:
         details += await why.paths(stage, router, what.prefix)
         details += why.moves(stage, _concerned(what, stage, router))
     actual = "; ".join(f"{router}: {found}" for router, found in wrong.items())
-    return Finding(not wrong, wanted(what), actual, tuple(details))
+    return Finding(not wrong, wanted(what), actual, tuple(dict.fromkeys(details)))
+
+
+async def paths(what: ExpectRoute | ExpectNoRoute, stage: Stage) -> tuple[str, ...]:
+    """List the paths that routers have, in words: what explains a route that is there."""
+    lines = []
+    for router in what.at:
+        lines += await why.paths(stage, router, what.prefix)
+    return tuple(lines)
 
 
 async def is_there(what: ExpectRoute | ExpectNoRoute, stage: Stage) -> bool:
@@ -224,7 +232,7 @@ async def reachable(what: ExpectReachable, stage: Stage) -> Finding:
             await stage.lab.caught_up()
             details += why.moves(stage, why.troubled(stage, [router]))
     asked = f"{', '.join(what.at)}: routes to exactly {_some(list(what.prefixes)) or 'nothing'}"
-    return Finding(not wrong, asked, "; ".join(wrong), tuple(details))
+    return Finding(not wrong, asked, "; ".join(wrong), tuple(dict.fromkeys(details)))
 
 
 def _some(prefixes: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from itertools import islice
 
@@ -17,9 +18,10 @@ from bgplab.topology.assertions import (
     ExpectState,
     ExpectTransitions,
 )
-from bgplab.wire.notification import describe
+from bgplab.wire.notification import describe, read_shutdown
 
 NAMED = 10  # session ends that one line names
+TELLING = ((6, 2), (6, 4))  # Cease/Administrative Shutdown and Reset carry text (RFC 9003)
 
 
 def end_text(end: Ends) -> str:
@@ -151,7 +153,14 @@ def _notifications(
 
 def _told(fact: NotificationSent | NotificationReceived, stage: Stage) -> str:
     verb = "sent" if isinstance(fact, NotificationSent) else "received"
-    return f"{verb} {describe(fact.code, fact.subcode)} at {stage.time(fact.at)}"
+    name = describe(fact.code, fact.subcode)
+    return f"{verb} {name}{_message(fact)} at {stage.time(fact.at)}"
+
+
+def _message(fact: NotificationSent | NotificationReceived) -> str:
+    """Quote the shutdown communication of a NOTIFICATION, if there is one (RFC 9003)."""
+    text = read_shutdown(fact.data) if (fact.code, fact.subcode) in TELLING else ""
+    return f" {json.dumps(text, ensure_ascii=False)}" if text else ""
 
 
 # Detection

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import inf
 
 from bgplab.errors import ProcessError
@@ -42,8 +42,10 @@ def _path(path: Candidate) -> str:
 def moves(stage: Stage, pairs: Iterable[Ends], until: float = inf) -> list[str]:
     """Say what sessions did last, at both ends, up to a moment of the lab's clock.
 
-    Of each end the last transition into or out of Established, and the last of all.
+    Of each end the last transition into or out of Established, and the last of all. Up to now,
+    also what the scenario has left in the way of each session.
     """
+    pairs = list(pairs)
     ends = dict.fromkeys(end for a, b in pairs for end in ((a, b), (b, a)))
     mattered: dict[Ends, StateChanged] = {}
     last: dict[Ends, StateChanged] = {}
@@ -53,11 +55,21 @@ def moves(stage: Stage, pairs: Iterable[Ends], until: float = inf) -> list[str]:
             last[end] = fact
             if State.ESTABLISHED in (fact.old, fact.new):
                 mattered[end] = fact
-    return [
+    lines = [
         _move(stage, end[0], fact)
         for end in ends
         for fact in dict.fromkeys(told[end] for told in (mattered, last) if end in told)
     ]
+    return lines if until < inf else [*lines, *_obstacles(stage, pairs)]
+
+
+def _obstacles(stage: Stage, pairs: Iterable[Ends]) -> Iterator[str]:
+    """Say what the scenario has left in the way of sessions, each named once."""
+    sessions = dict.fromkeys(stage.obstacles.session(*pair) for pair in pairs)
+    for session in sessions:
+        ways = stage.obstacles.between(*session) if session else ()
+        if session and ways:
+            yield f"session {session[0]}-{session[1]} is kept down: {', '.join(ways)}"
 
 
 def _move(stage: Stage, router: str, fact: StateChanged) -> str:
