@@ -9,7 +9,7 @@ Importing this costs nothing: what a lab needs is imported when there is one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,8 +82,8 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 def lab(request: pytest.FixtureRequest) -> Iterator[LabClient]:
     """Give a lab for this test: `lab.run("failover.yaml")`, then steps, one by one.
 
-    It is ended after the test, whatever comes of that. If routers died of themselves or the run
-    was INVALID, the test has not passed.
+    It is ended after the test, whatever comes of that. If routers died of themselves, the run
+    was INVALID or something did not hold `always`, the test has not passed.
     """
     from bgplab.testing.client import LabClient
 
@@ -93,10 +93,10 @@ def lab(request: pytest.FixtureRequest) -> Iterator[LabClient]:
     finally:
         report = client.close()
     if report is not None:
-        _judge(report, request.config)
+        _judge(report, client.failed, request.config)
 
 
-def _judge(report: dict[str, Any], config: pytest.Config) -> None:
+def _judge(report: dict[str, Any], told: Sequence[int], config: pytest.Config) -> None:
     """Fail a test whose lab was not sound."""
     deaths = [f"router {each['router']} died: {each['status']}" for each in report["deaths"]]
     if deaths or report["failures"]:
@@ -105,6 +105,12 @@ def _judge(report: dict[str, Any], config: pytest.Config) -> None:
     if not report["fidelity"]["valid"]:
         reasons = "\n".join(["INVALID", *report["fidelity"]["reasons"]])
         _invalid(reasons, config)
+    failed = [each for each in report["scenario"] if each["ok"] is False]
+    broken = [each for each in failed if each["line"] not in told]  # invariants, judged last
+    if broken:
+        from bgplab.testing.client import write
+
+        pytest.fail("\n".join(map(write, broken)), pytrace=False)
 
 
 def _invalid(reasons: str, config: pytest.Config) -> None:

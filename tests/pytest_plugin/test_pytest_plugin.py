@@ -210,6 +210,13 @@ def test_fails(lab):
     lab.wait("converged")
     lab.expect.no_route(at="r2", prefix="10.1.0.0/16")
 
+def test_breaks_a_promise(lab):
+    lab.run(TEXT)
+    lab.wait("converged")
+    lab.always.state(link="r1-r2", **{{"is": "Established"}})
+    lab.session_reset(link="r1-r2")
+    lab.wait("converged")
+
 def test_dies(lab):
     lab.run(TEXT, "processes")
     lab.wait("converged")
@@ -229,10 +236,12 @@ def test_the_fixture_gives_a_lab_and_ends_it_whatever_comes_of_the_test(users):
         "test_lab::test_passes[virtual]": ["passed"],
         "test_lab::test_passes[processes]": ["passed"],
         "test_lab::test_fails": ["failure"],
+        "test_lab::test_breaks_a_promise": ["error"],
         "test_lab::test_dies": ["failure"],
         "test_lab::test_the_process_of_the_test_has_no_reactor": ["passed"],
     }
     assert "expected  r2: no route to 10.1.0.0/16" in out
+    assert "expected  at every moment: " in out
 
 
 @pytest.mark.slow

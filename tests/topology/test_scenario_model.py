@@ -118,6 +118,7 @@ FORMS = [
         "policy: {at: r2, import: [{match: {as-path: [65001]}, set: {local-pref: 200}}]}",
         steps.Policy("r2", ("r1",), (Rule(as_path=(65001,), local_pref=200),)),
     ),
+    ("policy: {at: r2, leak: true}", steps.Policy("r2", ("r1",), leak=True)),
     (
         "policy: {at: r2, neighbor: [r3, r1], import: [], export: [reject]}",
         steps.Policy("r2", ("r3", "r1"), (), (Rule(then="reject"),)),
@@ -218,6 +219,11 @@ FORMS = [
     ("expect: valley-free", assertions.ExpectValleyFree()),
     ("expect: {valley-free: {}}", assertions.ExpectValleyFree()),
     ("expect: [loop-free]", assertions.ExpectLoopFree()),
+    ("expect: {not: loop-free}", assertions.ExpectNot(assertions.ExpectLoopFree())),
+    (
+        "expect: {not: {no-route: {at: r2, prefix: 10.1.0.0/16}}}",
+        assertions.ExpectNot(assertions.ExpectNoRoute(("r2",), "10.1.0.0/16")),
+    ),
     ("expect: same-routes", assertions.ExpectSameRoutes()),
     (
         "expect: {keepalive: {interval-within: jitter-window, p99-lateness-below: 20ms}}",

@@ -95,7 +95,6 @@ class Script:
         self._name = stage.topology.name
         self._steps: list[Any] = []  # as they were given
         self._known = 0  # steps that they come to: each expectation is one
-        self._began = stage.lab.now()
 
     async def answer(self, line: str) -> dict[str, Any]:
         """Do what a line asks for, and answer it."""
@@ -120,8 +119,6 @@ class Script:
 
     async def _take(self, given: list[Any]) -> dict[str, Any]:
         """Take steps, after they have been checked with all those before."""
-        from dataclasses import replace
-
         from bgplab.scenario import runner
 
         try:
@@ -129,12 +126,8 @@ class Script:
         except TopologyError as error:
             first = len(self._steps) if len(given) > 1 else None
             return {"ok": False, "problems": [_problem(each, first) for each in error.problems]}
-        since = self._lab.now() - self._began
-        outcome = await runner.run(self.stage, steps)
-        done = [
-            replace(each, at=None if each.at is None else each.at + since)
-            for each in outcome.steps
-        ]
+        outcome = await runner.run(self.stage, steps, more=True)
+        done = outcome.steps
         reached = sum(each.ok is not None for each in done)
         # What was skipped after a failure has not happened, and sets no mark.
         while len(steps) > reached:
@@ -144,6 +137,13 @@ class Script:
         self._steps += given
         self.results += done
         return {"ok": outcome.ok, "steps": [each.to_dict() for each in done]}
+
+    async def judged(self) -> list[StepResult]:
+        """Give the results of all steps; invariants are judged up to now."""
+        from bgplab.scenario import runner
+
+        last = {(each.line, each.text): each for each in await runner.judge(self.stage)}
+        return [last.get((each.line, each.text), each) for each in self.results]
 
     def _resolve(self, given: list[Any]) -> list[Step]:
         """Give the meaning of steps that follow those taken. Raises TopologyError."""
@@ -269,7 +269,7 @@ async def _serve(prepared: Any, made: Script, lines: AsyncIterator[str]) -> Repo
         if line.strip():
             _write(await prepared.during(made.answer(line)))
     verdict = made.stage.verdict or await prepared.during(_now(lab))
-    report: Report = await prepared.report(verdict, tuple(made.results))
+    report: Report = await prepared.report(verdict, tuple(await made.judged()))
     return report
 
 

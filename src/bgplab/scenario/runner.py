@@ -98,33 +98,47 @@ async def run(
     *,
     stop_at_first: bool = False,
     told: Callable[[StepResult], None] = lambda result: None,
+    more: bool = False,
 ) -> Outcome:
     """Take a lab, which has been started, through the steps.
 
-    `told` hears of each result at once; that of an invariant comes last. With `stop_at_first`
-    an expectation that fails ends the scenario too. Of the lab's errors only
-    those of an act become a failed step (a router that is dead, or has no such peer).
+    `told` hears of each result at once; that of an invariant comes last, or with `more`, when
+    other steps are to follow, from `judge`. With `stop_at_first` an expectation that fails
+    ends the scenario too. Of the lab's errors only those of an act become a failed step (a
+    router that is dead, or has no such peer).
     """
-    stage.began = stage.lab.now()
+    if not stage.begun:
+        stage.begun, stage.began = True, stage.lab.now()
     results: list[StepResult | None] = []
-    watched: list[tuple[int, Step, Always, Moment]] = []
+    places: list[int] = []  # of invariants among the results
     for step in steps:
         finding, moment = await take(step, stage)
         if moment is not None and finding.ok and isinstance(step.what, Always):
-            watched.append((len(results), step, step.what, moment))
-            results.append(None)
-            continue
+            stage.watched.append((step, step.what, moment))
+            if not more:
+                places.append(len(results))
+                results.append(None)
+                continue
+            finding = Finding(True, finding.expected, "watched from here on")
         results.append(_result(step, finding, stage))
         told(_result(step, finding, stage))
         if not finding.ok and (stop_at_first or not _goes_on(step)):
             break
-    for index, step, what, moment in watched:
-        finding = await always.judge(what, moment, stage)
-        results[index] = _result(step, finding, stage)
-        told(_result(step, finding, stage))
+    if not more:
+        for index, result in zip(places, await judge(stage), strict=True):
+            results[index] = result
+            told(result)
     done = [result for result in results if result is not None]
     missed = [StepResult(step.line, step.text, None) for step in steps[len(results) :]]
     return Outcome((*done, *missed), stage.verdict, kept_down(stage))
+
+
+async def judge(stage: Stage) -> list[StepResult]:
+    """Judge the invariants that have been stated, each from its moment up to now."""
+    return [
+        _result(step, await always.judge(what, moment, stage), stage)
+        for step, what, moment in stage.watched
+    ]
 
 
 def _goes_on(step: Step) -> bool:

@@ -10,6 +10,7 @@ from bgplab.engines.obstacles import Obstacles
 from bgplab.engines.verdict import Verdict
 from bgplab.observe.store import RouteRow
 from bgplab.scenario.journal import Journal
+from bgplab.topology.assertions import Always
 from bgplab.topology.graph import Topology
 from bgplab.topology.plan import Plan
 from bgplab.topology.steps import Step
@@ -40,8 +41,10 @@ class Stage:
     journal: Journal
     twin: Twin | None = None
     began: float = 0.0  # when the scenario did, on the lab's clock
+    begun: bool = False  # whether it has
     taken: list[Step] = field(default_factory=list)  # the steps so far
     marks: dict[str, Moment] = field(default_factory=dict)
+    watched: list[tuple[Step, Always, Moment]] = field(default_factory=list)  # since when
     verdict: Verdict | None = None  # of the last wait; None once anything has happened since
     lost_updates: int = 0  # UPDATEs sent by routers that were killed since
     obstacles: Obstacles = field(init=False)  # what the steps have put in sessions' way

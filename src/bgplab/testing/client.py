@@ -83,6 +83,7 @@ class LabClient:
         self._child: Child | None = None
         self._reader: LineReader | None = None
         self._asked = False  # and not answered yet
+        self.failed: list[int] = []  # the lines of steps that `do` has raised for
 
     def run(
         self,
@@ -99,7 +100,7 @@ class LabClient:
         """
         if self._child is not None:
             raise UsageError("the lab runs already: close() it first, or take another one")
-        self.report, self._asked = None, False
+        self.report, self._asked, self.failed = None, False, []
         text = isinstance(topology, str) and "\n" in topology
         given = text or isinstance(topology, Mapping)
         arguments = ["script", "--engine", engine]
@@ -126,8 +127,9 @@ class LabClient:
         """
         answer = self._ask(list(steps))
         results: list[dict[str, Any]] = answer["steps"]
+        self.failed += [each["line"] for each in results if each["ok"] is False]
         if not answer["ok"]:
-            raise StepFailed("\n".join(_told(each) for each in results if each["ok"] is False))
+            raise StepFailed("\n".join(write(each) for each in results if each["ok"] is False))
         return results
 
     def routes(self, router: str) -> dict[str, Route]:
@@ -211,7 +213,7 @@ def _key(name: str) -> str:
     return name.rstrip("_").replace("_", "-")
 
 
-def _told(step: dict[str, Any]) -> str:
+def write(step: dict[str, Any]) -> str:
     """Write what a failed step expected and found."""
     lines = [step["step"]]
     if step["expected"]:
