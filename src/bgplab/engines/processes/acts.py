@@ -318,6 +318,8 @@ class Acts:
         router = self._router(name)
         if not router.alive:
             raise ProcessError(name, "not running")
+        if not router.ready:
+            raise NotNowError(name, "is being started")
         if self._detector.asleep(name):
             raise NotNowError(name, "is paused")
         return router

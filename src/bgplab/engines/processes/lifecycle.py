@@ -27,7 +27,7 @@ from bgplab.engines.processes.remote import ControllerAMP, RemoteRouter
 from bgplab.engines.processes.starters import ForkServerStarter, SpawnStarter, describe_end
 from bgplab.engines.quiescence import Detector
 from bgplab.engines.verdict import Death
-from bgplab.errors import LabError, ProcessError
+from bgplab.errors import LabError, NotNowError, ProcessError
 from bgplab.observe.recorder import Recorder
 from bgplab.observe.store import Store
 
@@ -182,6 +182,8 @@ class Lifecycle(Acts):
         the lab is forgotten. Raises ProcessError if it dies over its start.
         """
         found = self._router(router)
+        if found.alive and not found.ready:
+            raise NotNowError(router, "is being started")
         self._note_act("restart", router)
         await self._last_words(found)
         if found.alive:
@@ -223,8 +225,9 @@ class Lifecycle(Acts):
         found = self._router(router)
         if self._detector.asleep(router):
             return
-        await self._last_words(found)
         self._running(router)
+        await self._last_words(found)
+        self._running(router)  # it may have died meanwhile
         self._note_act("pause", router)
         self._disturbed()
         self.silences.begin(router, self.now())
