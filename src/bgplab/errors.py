@@ -11,6 +11,7 @@ LabError                    exit code
         RefreshError            code 7
     HostError               4   the machine lacks something; says what to raise
     ProcessError            4   a router or the fork server died
+        NotNowError             a router that lives cannot do as asked: paused, not connected
     StoreError              4   the database of a run cannot be written or read
 
 A WireError never leaves a router: it becomes a NOTIFICATION. The exit codes are those of the
@@ -125,6 +126,14 @@ class ProcessError(LabError):
         self.status = status
         self.log = log
         super().__init__(f"{name} died: {status}" + (f"\n{log}" if log else ""))
+
+
+class NotNowError(ProcessError):
+    """A router cannot do what it is asked for, as it is now; `status` says how that is."""
+
+    def __init__(self, name: str, status: str) -> None:
+        super().__init__(name, status)
+        self.args = (f"{name} {status}",)
 
 
 class StoreError(LabError):

@@ -22,6 +22,7 @@ from twisted.internet.task import Clock, deferLater
 
 from bgplab.config import RouterFlags, SessionFlags, Timers
 from bgplab.engines.interface import Measures
+from bgplab.engines.obstacles import CUT
 from bgplab.engines.processes import commands
 from bgplab.engines.processes.acts import Acts
 from bgplab.engines.processes.clock import LabClock
@@ -124,9 +125,7 @@ class Links(Network):
     def cut_end(self, name, peer):
         link = frozenset((name, peer))
         self._ends_cut[name, peer] = None
-        self._broken.add(link)
-        for pair in ((name, peer), (peer, name)):
-            self._absent.pop(pair, None)
+        self.expected.put(name, peer, CUT)
         for end in [end for end in self.ends(name) if end.link == link]:
             self._close(end)
             if end.known:

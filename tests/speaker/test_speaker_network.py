@@ -133,7 +133,7 @@ def test_the_death_of_a_router_takes_its_routes_along():
 def test_a_silent_link_costs_its_routes_when_hold_time_is_over():
     """RFC 4271 section 6.5."""
     made = network(ebgp("abc"), ["ab", "bc", "ca"], timers=Timers(hold=9))
-    made.cut.add(frozenset("ab"))
+    made.blackhole("a", "b")
     made.run(made.now + 10)
     assert made.best("a")["10.2.0.0/24"] == (65003, 65002)
     assert [(fact.code, fact.subcode) for fact in made.of("a", NotificationSent)] == [(4, 0)]

@@ -129,9 +129,9 @@ def test_mrai_begins_anew_with_a_new_session():
     made = pair(timers=Timers(mrai=300.0, idle_hold=0.5))
     made.feed("a", Originate((P,)))
     made.run(1001.0)
-    made.cut.add(frozenset("ab"))
+    made.blackhole("a", "b")
     made.run(1100.0)
-    made.cut.clear()
+    made.heal("a", "b")
     made.run(1200.0)
     assert P in made.best("b")
 

@@ -83,6 +83,17 @@ class Recorder:
             if router == name:
                 self._set(router, peer, SessionState(schema.DEAD, at, known.established), None)
 
+    def router_restarted(self, name: str, pid: int, at: float) -> None:
+        """Record that a router that had died runs again, its sessions Idle; `at` in seconds.
+
+        `pid` is that of its process, 0 if it has none.
+        """
+        self._store.submit()  # its death comes first
+        self._store.router_running(name, pid)
+        for (router, peer), known in self.sessions.items():
+            if router == name:
+                self._set(router, peer, SessionState(State.IDLE, at, known.established), None)
+
     def unsettled(self) -> list[tuple[str, str, SessionState]]:
         """List the sessions that are not Established, in the order of the plan."""
         return [

@@ -141,7 +141,10 @@ DROP_ROUTES = "DELETE FROM route WHERE router = ?"
 SET_SESSION = (
     "UPDATE session SET state = ?, since_ns = ?, established = ? WHERE router = ? AND peer = ?"
 )
-SET_RUNNING = "UPDATE router SET state = 'running', pid = ? WHERE id = ?"
+SET_RUNNING = (
+    "UPDATE router SET state = 'running', pid = ?, exit_status = NULL, died_ns = NULL"
+    " WHERE id = ?"
+)
 SET_STOPPED = "UPDATE router SET state = 'stopped', exit_status = ? WHERE id = ?"
 SET_DIED = "UPDATE router SET state = 'died', exit_status = ?, died_ns = ? WHERE id = ?"
 SET_RESULT = "UPDATE run SET ended_ns = ?, verdict = ?, exit_code = ?, report = ?"

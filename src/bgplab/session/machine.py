@@ -167,7 +167,7 @@ class Machine:
 
         What follows a malformed header is none: the peer will not read it.
         """
-        if not self.connection:
+        if not self.connection or not octets:
             return []
         self.transmit(octets, now)
         if self.outgoing is None:

@@ -46,13 +46,13 @@ class Bench(Network):
     def congest(self, name: str, peer: str) -> None:
         """Let a router's connection to a peer be slow: written octets count as not taken."""
         end = self.end(name, peer)
-        end.congested = True
+        end.blocked = end.unsent = end.congested = True
         self.feed(name, Congested(end.connection))
 
     def drain(self, name: str, peer: str) -> None:
         """End what `congest` began."""
         end = self.end(name, peer)
-        end.congested = False
+        end.blocked = end.unsent = end.congested = False
         self.feed(name, Drained(end.connection))
 
     def end(self, name: str, peer: str) -> End:

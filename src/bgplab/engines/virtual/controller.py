@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import time
 import zlib
+from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,6 +88,7 @@ class Run:
         self._lab: VirtualLab | None = None
         self._failures: list[StoreError] = []
         self._logs: list[InputLog] = []
+        self._lives: Counter[str] = Counter()  # how often each router was started
         self._opened_at = 0.0
         self._reported = False
 
@@ -110,7 +112,10 @@ class Run:
         if config.level < Level.INPUTS:
             return Speaker(config, rng)
         folder = inputs_folder(_logs(self.database, self.options))
-        log = InputLog(folder / f"{config.name}.jsonl", config, self._unlogged)
+        self._lives[config.name] += 1
+        lives = self._lives[config.name]
+        life = f"~{lives}" if lives > 1 else ""  # each is a speaker of its own
+        log = InputLog(folder / f"{config.name}{life}.jsonl", config, self._unlogged)
         self._logs.append(log)
         return RecordedSpeaker(config, rng, log)
 

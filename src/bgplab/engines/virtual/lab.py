@@ -15,17 +15,15 @@ from bgplab.engines.divergence import Recurrence
 from bgplab.engines.interface import Measures, Progress, RouterState
 from bgplab.engines.outcome import route_rows
 from bgplab.engines.verdict import CONVERGED, DIVERGES, TIMEOUT, Cycle, Death, Verdict
+from bgplab.engines.virtual.acts import Acts
 from bgplab.engines.virtual.network import Network
 from bgplab.engines.virtual.trial import Trial
 from bgplab.engines.virtual.wires import NEVER
-from bgplab.errors import ProcessError, UsageError
 from bgplab.facts import BestChanged, Fact
 from bgplab.observe.histogram import LatenessHistogram
 from bgplab.observe.recorder import Recorder, SessionState
-from bgplab.observe.runs import did_you_mean
 from bgplab.observe.store import RouteRow, Store
 from bgplab.session.events import State
-from bgplab.speaker.inputs import Input, Originate, Reset, Withdraw
 from bgplab.speaker.speaker import Speaker
 from bgplab.topology.plan import Plan
 from bgplab.wire.nlri import format_prefix
@@ -54,7 +52,7 @@ def run_at_once(work: Coroutine[Any, Any, T]) -> T:
     raise RuntimeError("the coroutine waits for something outside virtual time")
 
 
-class VirtualLab:
+class VirtualLab(Acts):
     """A lab whose routers live in one Network. Implements bgplab.engines.interface.Lab.
 
     `pulse` is called every now and then while time passes. Without a store nothing is kept but
@@ -72,29 +70,34 @@ class VirtualLab:
         self.deaths: list[Death] = []
         self.on_death: Callable[[Death], None] = lambda death: None
         self.pulse: Callable[[], None] = lambda: None
-        self.network = Network(plan.routers, Random, seed, NOISE, speaker)
+        network = Network(plan.routers, Random, seed, NOISE, speaker)
+        configs = {config.name: config for config in plan.routers}
+        recorder = None if store is None else Recorder(store, plan.routers)
+        super().__init__(configs, network, recorder)
         self.started = False
-        self._configs = {config.name: config for config in plan.routers}
-        self._sessions = {frozenset((session.a, session.b)) for session in plan.sessions}
+        self._sessions = len(plan.sessions)
         self._store = store
-        self._recorder = None if store is None else Recorder(store, plan.routers)
         self._terse = store is None or store.level < Level.UPDATES
         self._recurrence = Recurrence(turns)
         self._trial: Trial | None = None
         self._listeners: list[Callable[[str, Fact], None]] = []
-        self._told = 0  # facts that listeners have heard
-        if self._terse:  # a day has millions of them, all in time; `keepalives` sums them up
-            for made in self.network.speakers.values():
-                for session in made.sessions.values():
-                    session.tells_keepalives = False
+        self._told = 0  # facts, so far
         originated = sum(len(router.originate) for router in plan.routers)
-        if originated * len(plan.routers) <= WATCHED:
-            for made in self.network.speakers.values():
-                made.routing.tells_changes = True
-        for router in plan.routers:
-            if router.processing is not None:
-                self.network.slow_down(router.name, *router.processing)
-        self.network.tell = self._tell
+        self._tells_changes = originated * len(plan.routers) <= WATCHED
+        for name in configs:
+            self._prepare(name)
+        network.tell = self._tell
+
+    def _prepare(self, name: str) -> None:
+        """Let a router that is new tell what the lab wants to know, and take its time."""
+        made, config = self.network.speakers[name], self._configs[name]
+        if self._terse:  # a day has millions of them, all in time; `keepalives` sums them up
+            for session in made.sessions.values():
+                session.tells_keepalives = False
+        if self._tells_changes:
+            made.routing.tells_changes = True
+        if config.processing is not None:
+            self.network.slow_down(name, *config.processing)
 
     def now(self) -> float:
         """Give the virtual time in seconds; it begins with 0."""
@@ -138,9 +141,13 @@ class VirtualLab:
 
     def _calm(self) -> None:
         """Begin anew to look for cycles."""
+        self._end_trial()
+        self._recurrence.disturb()
+
+    def _end_trial(self) -> None:
+        """Let routers listen at any time again."""
         self._trial = None
         self.network.slots = None
-        self._recurrence.disturb()
 
     def _proved(self) -> Cycle | None:
         """Put a network that goes in a circle to the test; give the cycle if it goes on."""
@@ -157,6 +164,7 @@ class VirtualLab:
         return Verdict(DIVERGES, self._last_change(), self.network.now, reasons, cycle)
 
     def _timed_out(self) -> Verdict:
+        self._end_trial()  # whatever waits for something else must not be slowed down by it
         reasons = tuple(self.network.unsettled())
         return Verdict(TIMEOUT, self._last_change(), self.network.now, reasons)
 
@@ -200,73 +208,11 @@ class VirtualLab:
         speakers = self.network.speakers.values()
         return max((speaker.routing.last_change or 0.0 for speaker in speakers), default=0.0)
 
-    # Acts
-
-    async def announce(
-        self,
-        router: str,
-        *prefixes: str,
-        med: int | None = None,
-        communities: tuple[int, ...] = (),
-    ) -> None:
-        """Let a router originate prefixes. Raises ValueError for what is no prefix."""
-        self._act(router, Originate(prefixes, med, communities))
-
-    async def withdraw(self, router: str, *prefixes: str) -> None:
-        """Let a router withdraw prefixes of its own. Raises ValueError for no prefix."""
-        self._act(router, Withdraw(prefixes))
-
-    async def reset(self, router: str, *peers: str) -> None:
-        """Tear down sessions of a router, all if none is named; they come back."""
-        for peer in peers:
-            self._session(router, peer)
-        self._act(router, Reset(peers))
-
-    def _act(self, router: str, given: Input) -> None:
-        self._alive(router)
-        self._calm()
-        self.network.feed(router, given)
-
-    async def link_down(self, a: str, b: str) -> None:
-        """Cut the link of two routers: both see it at once, and it stays down."""
-        self._session(a, b)
-        self._calm()
-        self.network.link_down(a, b)
-
-    async def link_up(self, a: str, b: str) -> None:
-        """Mend a link that was cut; its session comes back."""
-        self._session(a, b)
-        self._calm()
-        self.network.link_up(a, b)
-
-    def kill(self, router: str) -> None:
-        """Kill a router as a crash would; no death of the lab. ProcessError if it is dead."""
-        self._alive(router)
-        self._calm()
-        self.network.kill(router)
-        if self._recorder is not None:
-            self._recorder.router_died(router, "killed", self.network.now)
-
-    def _alive(self, name: str) -> None:
-        """Look a router up. Raises UsageError if unknown, ProcessError if it is dead."""
-        if name not in self._configs:
-            raise UsageError(f"no router {name!r}{did_you_mean(name, self._configs)}")
-        if name not in self.network.speakers:
-            raise ProcessError(name, "not running")
-
-    def _session(self, a: str, b: str) -> None:
-        """Look a session up. Raises UsageError if there is none."""
-        for name in (a, b):
-            if name not in self._configs:
-                raise UsageError(f"no router {name!r}{did_you_mean(name, self._configs)}")
-        if frozenset((a, b)) not in self._sessions:
-            raise UsageError(f"no session between {a!r} and {b!r}")
-
     # Questions
 
     async def routes(self, router: str) -> Sequence[RouteRow]:
-        """Give the Loc-RIB of a router."""
-        self._alive(router)
+        """Give the Loc-RIB of a router; NotNowError for one that is paused."""
+        self._running(router)
         return list(route_rows(self.network.speakers[router].routing.loc_rib))
 
     async def measures(self) -> Measures:
@@ -275,8 +221,8 @@ class VirtualLab:
         sessions = [session for speaker in speakers for session in speaker.sessions.values()]
         return Measures(
             LatenessHistogram(),
-            sum(session.updates_sent for session in sessions),
-            sum(session.updates_received for session in sessions),
+            self.past_sent + sum(session.updates_sent for session in sessions),
+            self.past_received + sum(session.updates_received for session in sessions),
             sum(len(speaker.routing.loc_rib.best) for speaker in speakers),
             max((speaker.routing.coalesced for speaker in speakers), default=0.0),
             0,
@@ -305,7 +251,7 @@ class VirtualLab:
     def progress(self) -> Progress:
         """Tell how far the lab has come."""
         total, running = len(self._configs), len(self.network.speakers) * self.started
-        return Progress(total, running, len(self._sessions), self.network.up // 2)
+        return Progress(total, running, self._sessions, self.network.up // 2)
 
     def states(self) -> list[RouterState]:
         """Describe every router as it is now."""
@@ -346,6 +292,7 @@ class VirtualLab:
 
     async def tell_changes(self) -> None:
         """Let every router tell each change of a best route from now on."""
+        self._tells_changes = True
         for speaker in self.network.speakers.values():
             speaker.routing.tells_changes = True
 
@@ -354,10 +301,9 @@ class VirtualLab:
 
     def _tell(self, router: str, fact: Fact) -> None:
         """Watch for divergence, and record what the level asks for."""
-        if self._listeners:
-            self._told += 1
-            for listener in self._listeners:
-                listener(router, fact)
+        self._told += 1
+        for listener in self._listeners:
+            listener(router, fact)
         kind = type(fact)
         if kind is BestChanged:
             self._changed(router, fact)  # type: ignore[arg-type]  # as just seen

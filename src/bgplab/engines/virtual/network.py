@@ -12,26 +12,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from bgplab.config import RouterConfig
-from bgplab.engines.virtual.agenda import Agenda, What
+from bgplab.engines.obstacles import paused as is_paused
+from bgplab.engines.obstacles import shut_down_by
+from bgplab.engines.virtual.agenda import What
+from bgplab.engines.virtual.tcp import Tcp
 from bgplab.engines.virtual.trace import Trace
-from bgplab.engines.virtual.trial import Slots
 from bgplab.engines.virtual.wires import NEVER, End, Node, draw, is_update, messages
 from bgplab.facts import Fact, StateChanged
 from bgplab.session.effects import Close, Dial, Effect, Send
 from bgplab.session.events import State
-from bgplab.speaker.inputs import (
-    Input,
-    Octets,
-    Start,
-    TcpAccepted,
-    TcpClosed,
-    TcpFailed,
-    TcpUp,
-)
+from bgplab.speaker.inputs import Input, Octets, Start, Stop, TcpClosed, TcpFailed
 from bgplab.speaker.speaker import Speaker
 from bgplab.wire.keepalive import KEEPALIVE_MESSAGE
 
@@ -42,14 +35,13 @@ ESTABLISHED = State.ESTABLISHED
 DONE = b""  # on the heap: a router is done with an UPDATE
 
 
-class Network(Agenda):
+class Network(Tcp):
     """Routers, the connections between them, and a clock of its own (`now`, seconds).
 
     `rng` makes the random numbers of a seed: a router's own, and with `seed` those of the
     links. `noise` is the most that setting up a connection takes at random beyond what the file
     says, and that octets take over a link to which it gives no delay.
-    `speaker` makes the routers, `tell` gets their facts. Links in `cut`, as pairs of names,
-    swallow octets.
+    `speaker` makes the routers, `tell` gets their facts.
     """
 
     def __init__(
@@ -60,24 +52,16 @@ class Network(Agenda):
         noise: float = 0.0,
         speaker: Callable[[RouterConfig, random.Random], Speaker] = Speaker,
     ) -> None:
-        super().__init__()
-        self.slots: Slots | None = None  # those in which routers listen; None: always
-        self.updates = 0  # UPDATEs that were put on their way
-        self.up = 0  # ends of sessions that are Established
+        self._configs = {config.name: config for config in configs}
+        super().__init__(self._configs.values(), rng(seed), noise)
+        self.up = 0  # ends of sessions that are Established, at routers that are not paused
         self.lost = 0  # ends of sessions that were Established and are not any more
-        self.cut: set[frozenset[str]] = set()
         self.speakers: dict[str, Speaker] = {}
         self.tell: Callable[[str, Fact], None] = lambda router, fact: None
-        self._nodes: dict[str, Node] = {}
-        self.rng = rng(seed)
-        self._random = self.rng.random
-        self._noise = noise
-        self._broken: set[frozenset[str]] = set()  # links that are down, and known to be
-        self._accepts = count(1)
-        self._epochs = count(1)
-        self._under_way = 0  # arrivals that could lead to an UPDATE
+        self._make = lambda config: speaker(config, rng(config.seed))
         self._touched: dict[Node, None] = {}  # all routers that may not be quiet
-        self._absent: dict[tuple[str, str], None] = {}  # session ends that are to come up
+        self._absent = self.expected.absent  # session ends that are to come up
+        self._lingering = self.expected.lingering  # and those that are to go down
         self._trace = Trace()
         self._carry: dict[type, Callable[[Node, Any], None]] = {
             Send: self._send,
@@ -85,13 +69,13 @@ class Network(Agenda):
             Close: self._close_effect,
             StateChanged: self._state_changed,
         }
-        for index, config in enumerate(configs):
-            made = speaker(config, rng(config.seed))
+        for index, config in enumerate(self._configs.values()):
+            made = self._make(config)
             self.speakers[config.name] = made
             self._nodes[config.name] = Node(index, made, config)
         for name, node in self._nodes.items():
-            known = (peer for peer in node.peers if peer in self._nodes)
-            self._absent.update(dict.fromkeys((name, peer) for peer in known))
+            for peer in node.peers:
+                self.expected.judge_end(name, peer)
 
     # What an experiment does
 
@@ -110,44 +94,92 @@ class Network(Agenda):
 
     def kill(self, name: str) -> None:
         """End a router without a word; the kernel closes its connections."""
+        if self._nodes[name].paused:
+            self._set_paused(name, paused=False)
         node = self._nodes.pop(name)
-        speaker = self.speakers.pop(name)
-        self.up -= sum(session.established for session in speaker.sessions.values())
+        del self.speakers[name]
+        self.up -= self._established(node)
         node.serial = 0
         self._touched.pop(node, None)
+        self._under_way -= len(node.waiting)
+        node.waiting.clear()
         for end in list(node.ends.values()):
             self._close(end)
         for peer in node.peers:
-            self._absent.pop((name, peer), None)
-            self._absent.pop((peer, name), None)
+            self.expected.judge(name, peer)
 
-    def link_down(self, a: str, b: str) -> None:
-        """Cut a link: both ends lose their connections at once, and none comes up."""
-        link = frozenset((a, b))
-        self._broken.add(link)
-        self._absent.pop((a, b), None)
-        self._absent.pop((b, a), None)
-        for name in (a, b):
-            node = self._nodes.get(name)
-            ends = [end for end in node.ends.values() if end.link == link] if node else []
-            for end in ends:
-                end.forget()
-                if end.known:
-                    self._give(end.node, TcpClosed(end.connection))
-                elif end.connection > 0:
-                    self._give(end.node, TcpFailed(end.connection))
+    def restart(self, name: str) -> None:
+        """Let a router that was killed run again, as it is configured; links stay as they are.
 
-    def link_up(self, a: str, b: str) -> None:
-        """Mend a link; its session comes back when one of its ends dials again."""
-        self._broken.discard(frozenset((a, b)))
-        for name, peer in ((a, b), (b, a)):
-            both = name in self._nodes and peer in self._nodes
-            if both and not self.speakers[name].sessions[peer].established:
-                self._absent[name, peer] = None
+        It does not start its sessions yet: `feed` it a Start.
+        """
+        made = self._make(self._configs[name])
+        self.speakers[name] = made
+        node = Node([*self._configs].index(name), made, self._configs[name])
+        self._nodes[name] = node
+        for each in self._configs:  # the order of routers is that of their configurations
+            if each in self.speakers:
+                self.speakers[each] = self.speakers.pop(each)
+        for peer in node.peers:
+            self.expected.take(name, peer, shut_down_by(name))
 
-    def ends(self, name: str) -> list[End]:
-        """List the ends of connections that a router has now."""
-        return list(self._nodes[name].ends.values())
+    def shut_down(self, name: str, peers: tuple[str, ...], message: str = "") -> None:
+        """Stop sessions of a router on purpose, all if none is named; they stay down."""
+        for peer in peers or self._nodes[name].peers:
+            self.expected.put(name, peer, shut_down_by(name))
+        self.feed(name, Stop(peers, message=message))
+
+    def bring_up(self, name: str, peers: tuple[str, ...]) -> None:
+        """Start sessions of a router on purpose, all if none is named."""
+        for peer in peers or self._nodes[name].peers:
+            self.expected.take(name, peer, shut_down_by(name))
+        self.feed(name, Start(peers, manual=True))
+
+    def is_paused(self, name: str) -> bool:
+        """Tell whether a router that lives is paused."""
+        return self._nodes[name].paused
+
+    def pause(self, name: str) -> None:
+        """Let a router do nothing; its kernel accepts connections and takes what comes."""
+        node = self._nodes[name]
+        node.serial = 0  # its deadlines pass unseen
+        node.due = NEVER
+        self._touched.pop(node, None)
+        self._set_paused(name, paused=True)
+
+    def resume(self, name: str) -> None:
+        """Let a paused router go on: it reads what has come, and then sees what is due.
+
+        So no hold timer expires over octets that wait.
+        """
+        self._set_paused(name, paused=False)
+        node = self._nodes[name]
+        self._touched[node] = None
+        backlog, node.backlog = node.backlog, []
+        for where, what in backlog:
+            if what is DONE:
+                self._finish(where)
+            elif where.open or type(what) in (TcpClosed, TcpFailed):
+                self._read(where, what)
+        self._schedule(node)
+
+    @staticmethod
+    def _established(node: Node) -> int:
+        """Count the sessions of a router that are Established."""
+        return sum(session.established for session in node.speaker.sessions.values())
+
+    def _set_paused(self, name: str, *, paused: bool) -> None:
+        node = self._nodes[name]
+        node.paused = paused
+        sign = -1 if paused else 1
+        self._under_way += sign * len(node.waiting)
+        self.up += sign * self._established(node)
+        for end in node.ends.values():
+            end.ready = not paused and end.link not in self._dark
+        obstacle = is_paused(name)
+        change = self.expected.put if paused else self.expected.take
+        for peer in node.peers:
+            change(name, peer, obstacle)
 
     # Time
 
@@ -165,7 +197,9 @@ class Network(Agenda):
             self._under_way -= 1
         if type(what) is bytes:
             what = self._caught_up(where, due, what)
-        if where.node.processing is None:
+        if not where.ready:
+            self._keep(where, what)
+        elif where.node.processing is None:
             self._arrive(where, what)
         else:
             self._await(where, what)
@@ -187,10 +221,10 @@ class Network(Agenda):
     def quiet(self) -> bool:
         """Tell whether nothing that is under way can lead to an UPDATE, and all is up.
 
-        All expected sessions are Established, all routers quiet; no message is under way but
-        KEEPALIVEs.
+        All expected sessions are Established and no others, all routers quiet; no message is
+        under way but KEEPALIVEs. A paused router is not asked.
         """
-        if self._under_way or self._absent:
+        if self._under_way or self._absent or self._lingering:
             return False
         for node in list(self._touched):
             if not node.speaker.quiet:
@@ -210,10 +244,7 @@ class Network(Agenda):
             for node in sorted(self._touched, key=lambda node: node.index)
             if not node.speaker.quiet
         ]
-        reasons += [
-            f"session {name}-{peer}: {self.speakers[name].sessions[peer].state.label} at {name}"
-            for name, peer in sorted(self._absent)
-        ]
+        reasons += self.expected.reasons()
         if self._under_way:
             reasons.append(f"under way: {self._under_way} message(s)")
         return reasons
@@ -246,11 +277,10 @@ class Network(Agenda):
         return effects
 
     def _arrive(self, end: End, what: Input | bytes) -> None:
-        """Let an arrival reach its router, if the connection is still there."""
-        if not end.open:
-            return
+        """Let an arrival reach its router."""
         if type(what) is not bytes:
-            self._arrived(end, what)
+            self._news(end, what)
+            self._give(end.node, what)
             return
         node = end.node
         self.events += 1
@@ -265,13 +295,28 @@ class Network(Agenda):
         self._touched[node] = None
         self._schedule(node)
 
-    def _arrived(self, end: End, given: Any) -> None:
-        """Let news of a connection reach its router."""
+    def _news(self, end: End, given: Input) -> None:
+        """Take note of news of a connection that reaches its router."""
         if type(given) is TcpClosed or type(given) is TcpFailed:
             end.forget()
         else:
             end.known = True
-        self._give(end.node, given)
+
+    def _read(self, end: End, what: Input | bytes) -> None:
+        """Let a router that was paused take what has waited, and do nothing else yet."""
+        node = end.node
+        if node.processing is not None:
+            self._await(end, what)
+            return
+        self.events += 1
+        if type(what) is bytes:
+            given: Input = Octets(end.connection, what)
+            self._trace.add(self.now, node.index, what)
+        else:
+            self._news(end, what)
+            given = what
+            self._trace.add(self.now, node.index, repr(given).encode())
+        self._perform(node, node.speaker.handle(given, self.now))
 
     def _schedule(self, node: Node) -> None:
         """Let a router do what is due now, and bring its entry on the heap forward.
@@ -312,14 +357,21 @@ class Network(Agenda):
                 return
             waiting.popleft()
             self._under_way -= 1
-            self._arrive(end, what)
+            if end.open:
+                self._arrive(end, what)
 
     def _finish(self, node: Node) -> None:
         """Let the UPDATE arrive that a router has worked on."""
+        if node.paused:
+            node.backlog.append((node, DONE))
+            return
         node.busy = False
+        if not node.waiting:
+            return  # killed meanwhile
         end, what = node.waiting.popleft()
         self._under_way -= 1
-        self._arrive(end, what)
+        if end.open:
+            self._arrive(end, what)
         self._work(node)
 
     # Effects
@@ -334,72 +386,14 @@ class Network(Agenda):
             else:
                 work(node, effect)
 
-    def _send(self, node: Node, effect: Send) -> None:
-        """Put octets on their way; the kernel takes them at once, unless it is congested."""
-        octets = effect.octets
-        end = node.ends.get(effect.connection)
-        if end is None:
-            return
-        end.count(octets, self.now)
-        far = end.far
-        if far is not None and not (self.cut and end.link in self.cut):
-            due = self.now + end.delay + end.jitter * self._random()
-            if self.slots is not None:
-                due = self.slots.arrival(far, due)
-            if due < far.last:  # noqa: PLR1730 -- max() takes thrice as long
-                due = far.last
-            far.last = due
-            if octets != KEEPALIVE_MESSAGE:
-                self._under_way += 1
-                self.updates += sum(map(is_update, messages(octets)))
-            heappush(self._heap, (due, next(self._serial), far, octets))
-        if not end.congested:
-            answer = node.speaker.handle(end.drained, self.now)
-            if answer:
-                self._perform(node, answer)
-
-    def _dial(self, node: Node, effect: Dial) -> None:
-        """Connect two routers, or refuse where the peer or the link is gone."""
-        near = End(node, effect.connection, effect.peer, self._noise)
-        other = self._nodes.get(effect.peer)
-        if other is None or near.link in self._broken or near.link in self.cut:
-            self._queue(near, TcpFailed(effect.connection), near.delay)
-            return
-        far = End(other, -next(self._accepts), node.name, self._noise)
-        near.far, far.far = far, near
-        epoch, rng = next(self._epochs), self.rng
-        address = node.speaker.config.address
-        self._queue(far, TcpAccepted(far.connection, address, epoch), near.draw_delay(rng))
-        self._queue(near, TcpUp(effect.connection, epoch), far.draw_delay(rng))
-
-    def _queue(self, end: End, given: Input, delay: float) -> None:
-        """Put news on its way to an end, behind what is under way to it."""
-        end.last = max(self.now + delay, end.last)
-        self._under_way += 1
-        heappush(self._heap, (end.last, next(self._serial), end, given))
-
-    def _close_effect(self, node: Node, effect: Close) -> None:
-        end = node.ends.get(effect.connection)
-        if end is not None:
-            self._close(end)
-
-    def _close(self, end: End) -> None:
-        """Close a connection at one end; the other hears of it after all that is under way."""
-        far = end.far
-        end.forget()
-        if far is not None and far.open:
-            self._queue(far, TcpClosed(far.connection), end.draw_delay(self.rng))
-
     def _state_changed(self, node: Node, fact: StateChanged) -> None:
         """Keep account of which session ends are up."""
         self._touched[node] = None
         if fact.new == ESTABLISHED:
             self.up += 1
-            self._absent.pop((node.name, fact.peer), None)
+            self.expected.judge_end(node.name, fact.peer)
         elif fact.old == ESTABLISHED:
             self.up -= 1
             self.lost += 1
-            pair = (node.name, fact.peer)
-            if fact.peer in self._nodes and frozenset(pair) not in self._broken:
-                self._absent[pair] = None
+            self.expected.judge_end(node.name, fact.peer)
         self.tell(node.name, fact)

@@ -1,6 +1,6 @@
-"""TCP between routers in memory: the ends of connections, and how long octets are under way.
+"""Routers and the ends of their connections, and how long octets are under way.
 
-Octets arrive in order per connection and direction. A link of delay 0 is the loopback
+A link of delay 0 is the loopback
 interface, which takes a moment too: without it, routers could exchange messages for ever while
 no time passes.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bgplab.config import RouterConfig
 from bgplab.speaker.inputs import Drained, Input, Octets
@@ -28,11 +28,13 @@ class Node:
     """One router of the network, and what waits for it."""
 
     __slots__ = (
+        "backlog",
         "busy",
         "due",
         "ends",
         "index",
         "name",
+        "paused",
         "peers",
         "processing",
         "serial",
@@ -49,6 +51,9 @@ class Node:
         self.due = NEVER  # when its entry on the heap is due
         self.serial = 0  # the number of that entry; others of this router are stale
         self.processing: tuple[float, float] | None = None  # least and most seconds per UPDATE
+        self.paused = False
+        # What has come while it was paused; DONE: its work on an UPDATE.
+        self.backlog: list[tuple[Any, Input | bytes]] = []
         self.busy = False  # whether it works on an UPDATE
         self.waiting: deque[tuple[End, Input | bytes]] = deque()  # while it is busy
 
@@ -57,6 +62,7 @@ class End:
     """One end of a TCP connection; `connection` is the router's number for it."""
 
     __slots__ = (
+        "blocked",
         "congested",
         "connection",
         "delay",
@@ -74,13 +80,16 @@ class End:
         "noise",
         "open",
         "peer",
+        "ready",
         "sent_at",
+        "unsent",
     )
 
     def __init__(self, node: Node, connection: int, peer: str, noise: float) -> None:
         towards = node.peers[peer]
         self.node = node
         self.connection = connection
+        self.ready = True  # whether what arrives is heard: open, and nothing in the way
         self.drained = Drained(connection)  # the two most frequent inputs, made once
         self.keepalive = Octets(connection, KEEPALIVE_MESSAGE)
         self.peer = peer
@@ -88,17 +97,21 @@ class End:
         self.far: End | None = None
         self.open = True
         self.known = False  # whether the router has been told that the connection is up
-        self.congested = False
+        self.blocked = False  # whether the kernel can send nothing
+        self.unsent = False  # whether it holds octets for that reason
+        self.congested = False  # whether the router has been told so
         self.last = 0.0  # when the latest arrival here is due
-        self.delay = max(towards.delay, LOOPBACK)  # of octets that leave here
-        self.jitter = towards.delay_jitter
-        if not towards.delay:  # one that the file states is kept to
-            self.jitter += noise
         self.noise = noise
+        self.set_delay(towards.delay, towards.delay_jitter)
         self.sent_at = -1.0  # when octets last left, from the first KEEPALIVE on
         self.keepalives = 0  # sent, after the first
         self.least, self.greatest = NEVER, 0.0  # seconds of silence before one of them
         node.ends[connection] = self
+
+    def set_delay(self, delay: float, jitter: float) -> None:
+        """Let octets that leave here be under way so long, in seconds."""
+        self.delay = max(delay, LOOPBACK)
+        self.jitter = jitter if delay else jitter + self.noise  # a stated delay is kept to
 
     def draw_delay(self, rng: random.Random) -> float:
         """Draw how long news of the connection is under way from here, in seconds."""
@@ -106,7 +119,7 @@ class End:
 
     def forget(self) -> None:
         """Drop this end; what the other one sends from here on is lost."""
-        self.open = False
+        self.open = self.ready = False
         if self.far is not None:
             self.far.far = None
             self.far = None
