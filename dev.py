@@ -13,7 +13,6 @@ import ast
 import compileall
 import fcntl
 import hashlib
-import json
 import os
 import shutil
 import signal
@@ -265,38 +264,8 @@ def bench(arguments: list[str]) -> int:
 
 
 def gallery(arguments: list[str]) -> int:
-    """Run every topology of the gallery; fail if one does not converge."""
-    files = sorted((ROOT / "topologies").glob("*.yaml"))
-    print(f"{'topology':24} {'routers':>7} {'sessions':>8} {'seconds':>8}  verdict", flush=True)
-    failed = [path.stem for path in files if not converges(path, arguments)]
-    print(f"{len(files) - len(failed)} of {len(files)} converged", *failed)
-    return 1 if failed or not files else 0
-
-
-def converges(path: Path, arguments: list[str]) -> bool:
-    """Run one topology, print its line of the table, and tell whether it converged."""
-    command = ["bgplab", "run", str(path.relative_to(ROOT)), "--json", *arguments]
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=child_environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    try:
-        report = json.loads(done.stdout)
-        seconds = report["seconds"]["converged"]
-        row = f"{report['routers']!s:>7} {report['sessions']!s:>8} {seconds!s:>8.8}"
-        verdict = str(report["verdict"])
-    except (ValueError, KeyError, TypeError):
-        row, verdict = " " * 25, "no report"
-    print(f"{path.stem:24} {row}  {verdict} (exit {done.returncode})", flush=True)
-    passed = verdict == "converged" and done.returncode == 0
-    if not passed:
-        print("\n".join(done.stderr.splitlines()[-20:]), file=sys.stderr, flush=True)
-    return passed
+    """Test the gallery on both engines; arguments are those of `bgplab test`."""
+    return run("bgplab", "test", "topologies", *arguments)
 
 
 def schema(_arguments: list[str]) -> int:
@@ -327,6 +296,7 @@ def ci(_arguments: list[str]) -> int:
         ("lint", lambda: lint([])),
         ("types", lambda: types([])),
         ("scripts", lambda: scripts([])),
+        ("gallery", lambda: gallery([])),
         ("slow and interop tests", lambda: test(["-m", "(slow or interop) and not scale"])),
         ("test", lambda: run(sys.executable, "dev.py", "test")),
     ]

@@ -26,6 +26,7 @@ FLOORS = {
     "observe": 5,
     "engines": 6,
     "scenario": 7,
+    "testing": 7,
     "cli": 8,
     "web": 8,
     "pytest_plugin": 8,

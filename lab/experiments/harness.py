@@ -32,7 +32,7 @@ from bgplab.observe.store import RouteRow
 from bgplab.scenario import runner
 from bgplab.topology.graph import Topology
 from bgplab.topology.load import loads
-from bgplab.topology.plan import plan
+from bgplab.topology.plan import Plan, plan
 
 LIMIT = 86_400.0  # virtual seconds that a wait may take
 PATIENCE = 600.0  # seconds of real time that a run on processes may take
@@ -122,9 +122,10 @@ def run_virtual(
     which `level` decides on.
     """
     network_seed = zlib.crc32(f"{seed}/network".encode())
-    lab = VirtualLab(plan(topology, seed=seed, level=level), network_seed)
+    planned = plan(topology, seed=seed, level=level)
+    lab = VirtualLab(planned, network_seed)
     changes = _watch(lab, watch)
-    return run_at_once(_play(lab, topology, timeout, changes))
+    return run_at_once(_play(lab, topology, planned, timeout, changes))
 
 
 def _watch(lab: VirtualLab, watch: Watch | None) -> list[Change]:
@@ -144,11 +145,16 @@ def _watch(lab: VirtualLab, watch: Watch | None) -> list[Change]:
 
 
 async def _play(
-    lab: VirtualLab, topology: Topology, timeout: float, changes: Sequence[Change]
+    lab: VirtualLab,
+    topology: Topology,
+    planned: Plan,
+    timeout: float,
+    changes: Sequence[Change],
 ) -> Result:
     """Take a lab through its scenario, and to a verdict."""
+    stage = await runner.prepare(lab, topology, planned, timeout)
     await lab.start()
-    outcome = await runner.run(lab, topology.scenario, timeout)
+    outcome = await runner.run(stage, topology.scenario)
     verdict = outcome.verdict or await lab.until_converged(timeout)
     measures = await lab.measures()
     routes = {

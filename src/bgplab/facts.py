@@ -7,6 +7,7 @@ States and events are the numbers of bgplab.session.events; prefixes are NLRI oc
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import NamedTuple
 
 
@@ -49,6 +50,39 @@ class TimerFired(NamedTuple):
     late: float
 
 
+class HoldExpired(NamedTuple):
+    """HoldTimer of a session in OpenConfirm or Established expired, `late` after its deadline.
+
+    `heard` is when the last octets arrived, `last_received` when the last message did that
+    restarts the timer, `hold` the negotiated time in seconds. `unread` is the number of octets
+    that waited in the socket, which only the engine knows.
+    """
+
+    at: float
+    peer: str
+    epoch: int
+    heard: float
+    last_received: float
+    hold: int
+    late: float
+    unread: int = 0
+
+
+class SessionEnded(NamedTuple):
+    """A connection left OpenConfirm or Established: what this end sent and when, in seconds.
+
+    `last_sent` is when something other than a NOTIFICATION was last sent, `keepalive` the
+    interval in force, 0 for none. `late` is the most that its KeepaliveTimer ever was.
+    """
+
+    at: float
+    peer: str
+    epoch: int
+    last_sent: float
+    keepalive: float
+    late: float
+
+
 class BestChanged(NamedTuple):
     """The best route to a prefix changed; `peer` is None if none is left, "" if it is own."""
 
@@ -59,19 +93,72 @@ class BestChanged(NamedTuple):
 
 
 class UpdateSent(NamedTuple):
-    """One UPDATE was sent (level updates); `octets` is the message without its header."""
+    """One UPDATE was sent (level updates); `octets` is the message without its header.
+
+    It is the `number`th routing message of its direction in the session's present epoch, which
+    both ends know by the same number: so the receiver's fact is found from the sender's.
+    """
 
     at: float
     peer: str
     octets: bytes
+    epoch: int = 0
+    number: int = 0
 
 
 class UpdateReceived(NamedTuple):
-    """One UPDATE was received (level updates); `octets` is the message without its header."""
+    """One UPDATE was received (level updates); the fields are those of UpdateSent."""
 
     at: float
     peer: str
     octets: bytes
+    epoch: int = 0
+    number: int = 0
+
+
+class CauseKind(IntEnum):
+    """What made a router change a route, or tell a peer of one."""
+
+    START = 1  # the configuration originates it
+    ACT = 2  # somebody asked for it
+    UPDATE = 3  # an UPDATE was received
+    SESSION_UP = 4  # a session came up, and was owed the whole table
+    SESSION_DOWN = 5  # a session was lost, and its routes with it
+    REFRESH = 6  # a ROUTE-REFRESH was received
+
+
+class Cause(NamedTuple):
+    """What happened at a router, and when, that led to more.
+
+    `source` is the peer whose session it happened in, "" where there is none; `epoch` that of
+    the session; `number` that of the routing message which was received, 0 for all else.
+    """
+
+    at: float
+    kind: CauseKind
+    source: str = ""
+    epoch: int = 0
+    number: int = 0
+
+
+class Caused(NamedTuple):
+    """Why the best route to a prefix changed, or why a peer was told of it (level updates).
+
+    `told` is "" for the change itself; else UPDATE `number` of that session tells of the
+    prefix, or is the End-of-RIB if the prefix is empty. The fields from `kind` on are those of
+    the Cause, which happened at `since`.
+    """
+
+    at: float
+    prefix: bytes
+    told: str
+    epoch: int
+    number: int
+    since: float
+    kind: int
+    source: str
+    source_epoch: int
+    source_number: int
 
 
 class OctetsSent(NamedTuple):
@@ -112,9 +199,12 @@ Fact = (
     | NotificationSent
     | NotificationReceived
     | TimerFired
+    | HoldExpired
+    | SessionEnded
     | BestChanged
     | UpdateSent
     | UpdateReceived
+    | Caused
     | OctetsSent
     | OctetsReceived
     | MalformedUpdate

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from bgplab.cli.main import cli, main
 from bgplab.config import Level
 from bgplab.engines.virtual.bench import routers
+from bgplab.facts import CauseKind
 from bgplab.observe.inputs import InputLog, RecordedSpeaker
 from bgplab.observe.runs import DATABASE, INPUTS, find_inputs, inputs_folder, new_run_folder
 from bgplab.observe.store import RunInfo, Store
@@ -93,12 +94,14 @@ def test_the_first_difference_is_shown_from_both_sides(run):
         f"  file      {path}:3",
         "  input     tick",
         "            null",
-        "  recorded  1 effect",
+        "  recorded  2 effects",
         "  >      1  best 10.99.0.0/24: our own",
         '            ["BestChanged",100.25,"180a6300","",""]',
-        "  replayed  1 effect",
+        "         2  cause 10.2.0.0/24 changed: the configuration originates it",
+        "  replayed  2 effects",
         "  >      1  best 10.2.0.0/24: our own",
         '            ["BestChanged",100.25,"180a0200","",""]',
+        "         2  cause 10.2.0.0/24 changed: the configuration originates it",
         "r10: no difference, 4 steps",
         "3 routers, 10 steps: 1 router with a difference",
     ]
@@ -111,6 +114,7 @@ def test_json_has_the_same_fields(run):
     (found,) = json.loads(done.stdout)
     difference = found.pop("difference")
     assert found == {"router": "r2", "file": str(path), "steps": 2, "cut": False}
+    cause = ["Caused", 100.25, "180a0200", "", 0, 0, 100.0, CauseKind.START, "", 0, 0]
     assert difference == {
         "step": 2,
         "line": 3,
@@ -118,11 +122,11 @@ def test_json_has_the_same_fields(run):
         "input": None,
         "effect": 1,
         "recorded": {
-            "effects": [["BestChanged", 100.25, "180a6300", "", ""]],
+            "effects": [["BestChanged", 100.25, "180a6300", "", ""], cause],
             "raised": None,
         },
         "replayed": {
-            "effects": [["BestChanged", 100.25, "180a0200", "", ""]],
+            "effects": [["BestChanged", 100.25, "180a0200", "", ""], cause],
             "raised": None,
         },
     }
@@ -136,9 +140,11 @@ def test_steps_are_shown_with_their_effects(run):
         "     1      0.000000 s  start all sessions",
         "     2      0.250000 s  tick",
         "                        best 10.1.0.0/24: our own",
+        "                        cause 10.1.0.0/24 changed: the configuration originates it",
         "     3      1.000000 s  originate 10.77.0.0/16",
         "     4      1.500000 s  tick",
         "                        best 10.77.0.0/16: our own",
+        "                        cause 10.77.0.0/16 changed: an act",
     ]
 
 
@@ -148,6 +154,7 @@ def test_chosen_steps_end_with_the_router_as_it_is_then(run):
     assert done.stdout.splitlines() == [
         "     2      0.250000 s  tick",
         "                        best 10.1.0.0/24: our own",
+        "                        cause 10.1.0.0/24 changed: the configuration originates it",
         "     3      1.000000 s  originate 10.77.0.0/16",
         "r1 after step 3:",
         "  route 10.1.0.0/24: our own",

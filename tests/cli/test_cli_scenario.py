@@ -3,8 +3,10 @@
 import pytest
 
 from bgplab.cli.main import main
-from bgplab.cli.scenario import play, scenario_lines
+from bgplab.cli.scenario import Play, play, scenario_lines
 from bgplab.engines.verdict import CONVERGED, StepResult, Verdict
+from bgplab.topology.load import loads
+from bgplab.topology.plan import plan
 from bgplab.topology.steps import LinkDown, Step, WaitConverged
 
 AFTER = Verdict("converged after the scenario", 0.0, 0.0)
@@ -20,6 +22,9 @@ class StubLab:
     def now(self):
         return 5.0
 
+    def observe(self, listener):
+        self.observed_at = self.started
+
     async def start(self):
         self.started += 1
 
@@ -30,11 +35,15 @@ class StubLab:
         return None
 
 
+PAIR = loads("topology: {nodes: {a: , b: }, links: [a-b]}")
+
+
 class StubRun:
     """What `play` asks of a run of processes."""
 
     def __init__(self):
         self.limits = []
+        self.plan = plan(PAIR)
 
     async def during(self, work, limit=None):
         self.limits.append(limit)
@@ -47,25 +56,31 @@ class StubRun:
 def played(steps):
     run, lab = StubRun(), StubLab()
     with pytest.raises(StopIteration) as done:
-        play(run, lab, steps, 30.0).send(None)
+        play(run, lab, Play(PAIR, steps, 30.0)).send(None)
     return done.value.value, run, lab
 
 
 def test_without_a_scenario_the_run_converges_as_ever():
     outcome, run, lab = played(())
-    assert outcome == (AFTER, ())
+    assert outcome == (AFTER, (), ())
     assert (run.limits, lab.started) == ([], 0)
 
 
 def test_a_scenario_that_ends_with_a_wait_gives_the_verdict():
-    (verdict, results), run, lab = played((WAIT,))
+    (verdict, results, down), run, lab = played((WAIT,))
     assert verdict == Verdict(CONVERGED, 4.0, 5.0)
     assert [result.ok for result in results] == [True]
-    assert (run.limits, lab.started) == ([30.0, None], 1)
+    assert (run.limits, lab.started, down) == ([30.0, None], 1, ())
+
+
+def test_the_lab_is_listened_to_before_it_starts():
+    *_, lab = played((WAIT,))
+    assert lab.observed_at == 0
 
 
 def test_after_a_scenario_without_a_wait_the_run_waits_once_more():
-    (verdict, results), *_ = played((WAIT, Step(5, "cut", LinkDown("a", "b"))))
+    (verdict, results, down), *_ = played((WAIT, Step(5, "cut", LinkDown("a", "b"))))
+    assert down == ("a-b: its link is cut",)
     assert verdict is AFTER
     assert [result.ok for result in results] == [True, True]
 

@@ -63,6 +63,12 @@ def test_the_database_tells_virtual_times(capsys, tmp_path):
         assert states == [("Established",)]
         (keepalives,) = database.execute("SELECT count(*) FROM timers").fetchone()
         assert keepalives == 0  # summed up in the report
+        figures = "count(*), min(least), max(greatest), sum(outside), max(late)"
+        measured = database.execute(f"SELECT {figures} FROM keepalives").fetchone()
+        assert measured[0] == 2 * 6
+        assert 0.75 <= round(measured[1], 6) < round(measured[2], 6) <= 1.0
+        assert measured[3:] == (0, 0.0)
+        assert database.execute("SELECT count(*) FROM expiries").fetchone() == (0,)
         at = database.execute("SELECT min(at), max(at) FROM transitions").fetchone()
         assert 0 <= at[0] < at[1] < 1
     database.close()

@@ -33,6 +33,7 @@ from bgplab.engines.virtual.bench import routers
 from bgplab.engines.virtual.network import Network
 from bgplab.facts import BestChanged, UpdateReceived, UpdateSent
 from bgplab.observe.histogram import LatenessHistogram
+from bgplab.observe.inputs import decode
 from bgplab.speaker import inputs
 from bgplab.speaker.speaker import Speaker
 
@@ -209,11 +210,11 @@ class Remote:
         if command is commands.Dial:
             network.feed(name, inputs.Start())
         elif command is commands.Act:
-            kind, fields = json.loads(values["act"])
-            given = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
-            network.feed(name, getattr(inputs, kind)(**given))
+            assert values["last"]
+            network.feed(name, decode(json.loads(values["part"])))
         elif command is commands.Link:
-            (network.mend_end if values["up"] else network.cut_end)(name, values["peer"])
+            changes = {"cut": network.cut_end, "mend": network.mend_end}
+            changes[values["change"]](name, values["peer"])
         elif command is commands.Wave:
             activity, quiet = self.reporter.answer()
             return {"activity": activity, "quiet": quiet}
@@ -248,6 +249,7 @@ class Lab:
             self.detector,
             self.judge.disturbed,
             self.judge.carried_out,
+            self.clock.seconds,
         )
         self.verdicts = 0
         self.wave_waiters: list[Deferred[None]] = []
@@ -456,7 +458,7 @@ class IgnoresStates(Detector):
     def _agrees(self, pair):
         here, there = self._end(pair), self._end(pair[::-1])
         counts = (here.sent, here.received) == (there.received, there.sent)
-        return counts if self._sessions[pair] else super()._agrees(pair)
+        return super()._agrees(pair) if self.between(*pair) else counts
 
 
 class IgnoresActs(Detector):
@@ -476,7 +478,7 @@ class ForgetsActsThatOverlap(Detector):
 
 
 class ExpectsLinksThatAreCut(Detector):
-    def expect(self, session, up):
+    def obstruct(self, a, b, what):
         pass
 
 

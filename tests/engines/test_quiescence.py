@@ -2,8 +2,9 @@
 
 import pytest
 
+from bgplab.engines.obstacles import BLACKHOLE, CUT, shut_down_by
 from bgplab.engines.quiescence import Detector
-from bgplab.observe.records import Quiet, SessionCount
+from bgplab.observe.record_forms import Quiet, SessionCount
 from bgplab.session.events import State
 
 UP = State.ESTABLISHED
@@ -142,7 +143,7 @@ def test_a_dead_router_unsettles_its_peers_until_they_let_it_go():
     detector = pair(sent=(5, 3), received=(3, 5))
     detector.died("b")
     assert detector.alive == ["a"]
-    assert detector.unsettled() == ["session a-b: still Established although b is dead"]
+    assert detector.unsettled() == ["session a-b: still Established at a although b is dead"]
     detector.report("a", report(2, ("b", State.IDLE, 0, 0, 0)))
     assert detector.settled
     assert detector.confirmed({"a": 2})
@@ -160,14 +161,146 @@ def test_a_dead_router_is_neither_waited_for_nor_disturbed():
 
 def test_a_session_kept_down_must_be_down_at_both_ends_and_may_come_back():
     detector = pair(sent=(5, 3), received=(3, 5))
-    detector.expect(("a", "b"), up=False)
-    assert detector.unsettled() == ["session a-b: still Established although it is kept down"]
+    detector.obstruct("b", "a", CUT)
+    assert detector.between("a", "b") == (CUT,)
+    assert detector.unsettled() == [
+        "session a-b: still Established at a and b although its link is cut"
+    ]
     detector.report("a", report(2, ("b", State.IDLE, 0, 0, 0)))
     assert not detector.settled
     detector.report("b", report(2, ("a", State.IDLE, 0, 0, 0)))
     assert detector.settled
-    detector.expect(("a", "b"), up=True)
+    detector.clear("a", "b", CUT)
     assert detector.unsettled() == ["session a-b: a in Idle, b in Idle"]
+
+
+def test_a_session_comes_back_when_the_last_of_its_obstacles_is_gone():
+    detector = pair(states=(State.IDLE, State.IDLE))
+    for what in (CUT, BLACKHOLE, shut_down_by("a"), CUT):
+        detector.obstruct("a", "b", what)
+    assert detector.settled
+    for what in (shut_down_by("a"), CUT):
+        detector.clear("a", "b", what)
+        assert detector.settled
+    detector.clear("b", "a", BLACKHOLE)
+    assert not detector.settled
+
+
+def test_the_peer_of_a_paused_router_must_lose_its_session_and_the_router_is_not_asked():
+    detector = pair(sent=(5, 3), received=(3, 5))
+    detector.pause("b")
+    assert detector.alive == ["a", "b"]
+    assert detector.awake == ["a"]
+    assert detector.wave() == {"a": 1}
+    assert detector.unsettled() == ["session a-b: still Established at a although b is paused"]
+    detector.report("a", report(2, ("b", State.OPEN_SENT, 0, 0, 0)))
+    assert detector.settled
+    assert detector.confirmed({"a": 2})
+
+
+def test_a_paused_router_that_owes_a_report_keeps_nobody_waiting():
+    detector = pair(states=(State.IDLE, State.IDLE))
+    detector.obstruct("a", "b", CUT)
+    detector.disturb("b")
+    detector.pause("b")
+    assert detector.settled
+    assert detector.unsettled() == []
+    detector.resume("b")
+    assert detector.unsettled() == ["router b: has not turned passive"]
+    detector.disturbed("b", 4)
+    assert not detector.settled
+    detector.report("b", report(4))
+    assert detector.settled
+
+
+def test_what_a_paused_router_said_does_not_hold_when_it_goes_on():
+    detector = pair(sent=(5, 3), received=(3, 5))
+    detector.disturb("b")
+    detector.pause("b")
+    detector.report("a", report(2, ("b", State.IDLE, 0, 0, 0)))
+    assert detector.settled
+    detector.disturb("b")
+    detector.resume("b")
+    detector.disturbed("b", 1)
+    detector.disturbed("b", 1)
+    assert detector.unsettled() == ["session a-b: a in Idle, b in Established"]
+
+
+def test_a_paused_router_may_die():
+    detector = pair(sent=(5, 3), received=(3, 5))
+    detector.pause("b")
+    detector.died("b")
+    assert detector.between("a", "b") == ()
+    assert detector.unsettled() == ["session a-b: still Established at a although b is dead"]
+    detector.pause("b")  # it is dead: there is nothing to pause
+    assert detector.awake == ["a"]
+    assert detector.between("a", "b") == ()
+
+
+def test_silence_that_no_hold_timer_finds_out_is_named():
+    for silence, what in (
+        (lambda it: it.pause("b"), "b is paused"),
+        (lambda it: it.obstruct("a", "b", BLACKHOLE), BLACKHOLE),
+    ):
+        detector = Detector(["a", "b"], [("a", "b")], untimed=[("a", "b")])
+        detector.report("a", report(1, ("b", UP, 7, 0, 0)))
+        detector.report("b", report(1, ("a", State.IDLE, 0, 0, 0)))
+        silence(detector)
+        assert detector.unsettled() == [
+            f"session a-b: still Established at a although {what}, and its hold time is 0"
+        ]
+        detector.died("b")
+        assert "although b is dead" in detector.unsettled()[0]
+
+
+def test_a_router_that_starts_anew_is_waited_for_and_agrees_by_its_new_counts_only():
+    detector = pair(sent=(5, 3), received=(3, 5))
+    detector.died("a")
+    detector.report("b", report(2, ("a", State.IDLE, 0, 0, 0)))
+    assert detector.settled
+    detector.revived("a")
+    assert detector.alive == ["a", "b"]
+    assert detector.unsettled() == [
+        "router a: has not turned passive",
+        "session a-b: a in Idle, b in Idle",
+    ]
+    detector.report("a", report(0, ("b", UP, 8, 1, 1)))
+    detector.report("b", report(3, ("a", UP, 8, 1, 1)))
+    assert detector.settled
+    assert detector.wave() == {"a": 0, "b": 3}
+
+
+def test_the_end_of_an_old_connection_does_not_agree_with_a_router_that_starts_anew():
+    detector = pair(sent=(5, 3), received=(3, 5))
+    detector.died("a")
+    detector.revived("a")
+    detector.report("a", report(1, ("b", State.CONNECT, 0, 0, 0)))
+    assert detector.unsettled() == ["session a-b: a in Connect, b in Established"]
+    detector.report("a", report(2, ("b", UP, 8, 3, 5)))
+    assert not detector.settled  # b still speaks of epoch 7
+
+
+def test_a_router_that_starts_anew_is_not_believed_by_what_it_was_before():
+    detector = pair(states=(State.IDLE, State.IDLE))
+    detector.obstruct("a", "b", CUT)
+    detector.report("a", report(50))
+    detector.died("a")
+    detector.revived("a")
+    detector.disturb("a")
+    detector.disturbed("a", 2)
+    assert detector.unsettled() == ["router a: has not turned passive"]
+    detector.report("a", report(2))
+    assert detector.settled
+    assert detector.wave() == {"a": 2, "b": 1}
+
+
+def test_a_router_that_starts_anew_has_shut_nothing_down():
+    detector = pair(states=(State.IDLE, State.IDLE))
+    for what in (CUT, shut_down_by("a"), shut_down_by("b")):
+        detector.obstruct("a", "b", what)
+    detector.died("a")
+    detector.revived("a")
+    assert detector.between("a", "b") == (CUT, shut_down_by("b"))
 
 
 @pytest.mark.parametrize(

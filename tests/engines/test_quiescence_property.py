@@ -1,8 +1,9 @@
 """The convergence detector against a network whose true state the test can see.
 
 Routers exchange messages that beget messages, over connections that open and close, with every
-message, report, act and answer delayed at random; routers die and are killed. The test knows
-what is under way; the detector knows only what reaches the controller.
+message, report, act and answer delayed at random; routers die, are killed, paused and started
+anew; links swallow what they carry. The test knows what is under way; the detector knows only
+what reaches the controller.
 """
 
 import random
@@ -12,8 +13,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bgplab.engines.obstacles import BLACKHOLE
 from bgplab.engines.quiescence import Detector
-from bgplab.observe.records import Quiet, SessionCount
+from bgplab.observe.record_forms import Quiet, SessionCount
 from bgplab.session.events import State
 
 UP, DOWN = State.ESTABLISHED, State.IDLE
@@ -24,6 +26,7 @@ class End:
 
     def __init__(self):
         self.state, self.epoch, self.sent, self.received = DOWN, 0, 0, 0
+        self.dark = False  # its link swallows octets: what comes waits
 
 
 class Router:
@@ -32,12 +35,17 @@ class Router:
     def __init__(self, name, peers):
         self.name = name
         self.alive = True
+        self.paused = False
         self.ends = {peer: End() for peer in peers}
         self.activity = 0
         self.pending = []  # how often the news may still be passed on
         self.reported = -1
         self.told = {}
         self.report_waits = False
+
+    @property
+    def awake(self):
+        return self.alive and not self.paused
 
     @property
     def quiet(self):
@@ -72,6 +80,8 @@ class Network:
         }  # from the controller, in order
         self.undiscovered = []  # dead routers that the controller does not know of
         self.wave: Any = None  # answers to the second wave, while one is out
+        self.waves = 0
+        self.dark: list[tuple[str, str]] = []  # links that swallow, as the controller knows
         self.was_over = False  # at some moment since the wave went out
         self.meddled = False  # something came from outside since the wave went out
         self.confirmed = False
@@ -82,9 +92,10 @@ class Network:
 
     def steps(self):
         """List everything that may happen next, none of it from outside."""
-        found = [(self.arrive, key) for key, queue in self.wire.items() if queue]
+        found = [(self.arrive, key) for key, queue in self.wire.items() if self.carries(key)]
         for name, router in self.routers.items():
-            if router.alive:
+            if router.awake:
+                found += [(self.expire, (router, peer)) for peer in self.silent(router)]
                 found += [(self.work, router)] * bool(router.pending)
                 found += [(self.send_report, router)] * router.report_waits
                 found += [(self.obey, router)] * bool(self.down[name])
@@ -110,7 +121,33 @@ class Network:
         first, second = self.routers[a], self.routers[b]
         idle = first.ends[b].state == second.ends[a].state == DOWN
         busy = any(queue and {a, b} == set(key[:2]) for key, queue in self.wire.items())
-        return first.alive and second.alive and idle and not busy
+        lit = not (first.ends[b].dark or second.ends[a].dark)
+        return first.awake and second.awake and idle and not busy and lit
+
+    def carries(self, key):
+        source, target, _ = key
+        lit = not (
+            self.routers[source].ends[target].dark or self.routers[target].ends[source].dark
+        )
+        return bool(self.wire[key]) and not self.routers[target].paused and lit
+
+    def silent(self, router):
+        """List the peers that a router's hold timers may find silent."""
+        return [
+            peer
+            for peer, end in router.ends.items()
+            if end.state == UP
+            and (
+                self.routers[peer].paused
+                or end.dark
+                or self.routers[peer].ends[router.name].dark
+            )
+        ]
+
+    def expire(self, where):
+        router, peer = where
+        self.wire[router.name, peer, router.ends[peer].epoch].append("close")
+        self.drop(router, peer)
 
     def connect(self, pair):
         self.epoch += 1
@@ -187,8 +224,8 @@ class Network:
             self.detector.report(name, value)
         elif kind == "acted":
             self.detector.disturbed(name, value)
-        elif self.wave is not None and self.wave.get(name) == "asked":
-            self.wave[name] = value
+        elif value[0] == self.waves and self.wave and self.wave.get(name) == "asked":
+            self.wave[name] = value[1]
             self.judge()
 
     def unanswered(self, name):
@@ -202,9 +239,10 @@ class Network:
     def consider(self):
         if not self.confirmed and self.wave is None and self.detector.settled:
             self.was_over, self.meddled = self.over, False
-            self.wave = dict.fromkeys(self.detector.alive, "asked")
+            self.wave = dict.fromkeys(self.detector.awake, "asked")
+            self.waves += 1
             for name in self.wave:
-                self.down[name].append("wave")
+                self.down[name].append(("wave", self.waves))
             if not self.wave:
                 self.judge()
 
@@ -218,12 +256,15 @@ class Network:
 
     def obey(self, router):
         order = self.down[router.name].popleft()
-        if order == "wave":
+        kind, value = order
+        if kind == "wave":
             answer = router.activity if router.quiet else None
-            self.up[router.name].append(("answer", answer))
+            self.up[router.name].append(("answer", (value, answer)))
             return
-        if order > 0:  # an act of no consequence leaves no trace
-            router.touch(order)
+        if kind in ("darken", "heal"):
+            router.ends[value].dark = kind == "darken"
+        elif value > 0:  # an act of no consequence leaves no trace
+            router.touch(value)
         self.stir(router)
         self.up[router.name].append(("acted", router.activity))
 
@@ -231,19 +272,20 @@ class Network:
 
     def outside(self):
         self.confirmed, self.meddled = False, True
-        self.rng.choice([self.act, self.act, self.reset, self.die, self.kill])()
+        choices = [self.act, self.act, self.reset, self.die, self.kill, self.restart]
+        self.rng.choice([*choices, self.pause, self.resume, self.darken, self.heal])()
         self.consider()
 
     def act(self):
         name = self.rng.choice(list(self.routers))
         self.detector.disturb(name)
         if self.routers[name].alive:
-            self.down[name].append(self.rng.randrange(4))
+            self.down[name].append(("act", self.rng.randrange(4)))
 
     def reset(self):
         a, b = self.rng.sample(self.rng.choice(self.pairs), 2)
         router = self.routers[a]
-        if router.alive and router.ends[b].state == UP:
+        if router.awake and router.ends[b].state == UP:
             self.wire[a, b, router.ends[b].epoch].append("close")
             self.drop(router, b)
 
@@ -259,8 +301,69 @@ class Network:
             self.detector.disturb(router.name)
             self.end(router)
 
+    def pause(self):
+        living = [router for router in self.routers.values() if router.awake]
+        if len(living) > 1:
+            router = self.rng.choice(living)
+            router.paused = True
+            if router.name not in self.undiscovered:
+                self.detector.pause(router.name)
+            if self.wave and self.wave.get(router.name) == "asked":
+                self.unanswered(router.name)
+
+    def resume(self):
+        paused = [router for router in self.routers.values() if router.paused]
+        if paused:
+            router = self.rng.choice(paused)
+            router.paused = False
+            self.detector.disturb(router.name)
+            self.detector.resume(router.name)
+            self.down[router.name].append(("act", 0))
+
+    def darken(self):
+        if len(self.dark) < 2:
+            self.dark.append(self.rng.choice(self.pairs))
+            self.detector.obstruct(*self.dark[-1], BLACKHOLE)
+            self.tell_ends("darken", *self.dark[-1])
+
+    def heal(self):
+        if self.dark:
+            a, b = self.dark.pop(0)
+            if (a, b) not in self.dark:
+                self.detector.clear(a, b, BLACKHOLE)
+                self.tell_ends("heal", a, b)
+
+    def tell_ends(self, what, *pair):
+        for name, peer in (pair, pair[::-1]):
+            if self.routers[name].alive:
+                self.detector.disturb(name)
+                self.down[name].append((what, peer))
+
+    def restart(self):
+        """Start a dead router anew, once the controller has heard the last of it."""
+        gone = [
+            name
+            for name, router in self.routers.items()
+            if not (router.alive or name in self.undiscovered or self.up[name])
+        ]
+        if not gone:
+            return
+        name = self.rng.choice(gone)
+        if self.wave and self.wave.get(name) == "asked":
+            self.unanswered(name)
+        for key in self.wire:
+            if key[1] == name:
+                self.wire[key].clear()
+        router = self.routers[name] = Router(name, self.routers[name].ends)
+        for a, b in self.dark:
+            if name in (a, b):
+                router.ends[b if a == name else a].dark = True
+        self.detector.revived(name)
+        self.detector.disturb(name)
+        self.down[name].append(("act", 1))
+
     def end(self, router):
-        router.alive = False
+        router.alive = router.paused = False
         self.undiscovered.append(router.name)
         self.down[router.name].clear()
         for (source, _, _), queue in self.wire.items():
@@ -275,11 +378,15 @@ class Network:
     @property
     def over(self):
         """Tell whether nothing is under way anywhere, as only the test can see."""
-        living = [router for router in self.routers.values() if router.alive]
+        awake = [router for router in self.routers.values() if router.awake]
         return (
-            all(router.quiet for router in living)
+            all(router.quiet for router in awake)
             and not any(self.pending_on(key) for key in self.wire)
-            and not any(act not in ("wave", 0) for acts in self.down.values() for act in acts)
+            and not any(
+                kind != "wave" and value != 0
+                for router in awake
+                for kind, value in self.down[router.name]
+            )
             and all(self.settled_pair(a, b) for a, b in self.pairs)
         )
 
@@ -288,18 +395,18 @@ class Network:
         source, target, epoch = key
         end = self.routers[target].ends[source]
         return (
-            bool(self.wire[key])
-            and self.routers[target].alive
+            self.carries(key)
+            and self.routers[target].awake
             and ((end.state == UP and end.epoch == epoch) or self.wire[key][0] == "open")
         )
 
     def settled_pair(self, a, b):
         here, there = self.routers[a], self.routers[b]
-        if here.alive and there.alive:
-            mine, theirs = here.ends[b], there.ends[a]
+        mine, theirs = here.ends[b], there.ends[a]
+        if here.awake and there.awake and (a, b) not in self.dark:
             return mine.state == theirs.state == UP and mine.epoch == theirs.epoch
-        return not (here.alive and here.ends[b].state == UP) and not (
-            there.alive and there.ends[a].state == UP
+        return not (here.awake and mine.state == UP) and not (
+            there.awake and theirs.state == UP
         )
 
 

@@ -54,7 +54,8 @@ def test_the_report_has_the_promised_keys_and_is_json():
     assert list(data["seconds"]) == ["ready", "established", "converged", "total"]
     assert data["updates"] == {"sent": 7, "received": 6}
     assert data["fidelity"]["valid"] is True
-    assert data["fidelity"]["lateness"] == {"p50": 0.001, "p99": 0.002, "max": 0.003}
+    late = data["fidelity"]["lateness"]
+    assert (late["p50"], late["p99"], late["max"]) == (0.001, 0.002, 0.003)
     assert data["exit_code"] == 0
 
 
@@ -80,18 +81,22 @@ def test_deaths_and_what_is_unsettled_are_part_of_the_report():
         ({}, EXIT_PASS),
         ({"verdict": "timeout"}, EXIT_FAILED),
         ({"fidelity": INVALID}, EXIT_INVALID),
-        ({"verdict": "timeout", "fidelity": INVALID}, EXIT_FAILED),
+        ({"verdict": "timeout", "fidelity": INVALID}, EXIT_INVALID),
+        ({"verdict": "diverges", "fidelity": INVALID}, EXIT_INVALID),
+        ({"deaths": (DEATH,), "fidelity": INVALID}, EXIT_LAB),
         ({"deaths": (DEATH,)}, EXIT_LAB),
         ({"failures": 1}, EXIT_LAB),
         ({"verdict": "timeout", "failures": 1}, EXIT_LAB),
     ],
 )
-def test_the_exit_code_is_that_of_the_worst_that_happened(changed, code):
+def test_an_invalid_run_has_neither_passed_nor_failed_and_a_lab_that_failed_is_worse(
+    changed, code
+):
     assert report(**changed).exit_code == code
 
 
 PASSED = StepResult(3, "wait: converged", True, 1.23456789, "converged within 5 s")
-FAILED = StepResult(4, "expect: {}", False, 1.3, "this", "that")
+FAILED = StepResult(4, "expect: {}", False, 1.3, "this", "that", ("r1 has it", "r2 has not"))
 SKIPPED = StepResult(5, "mark: x", None)
 
 
@@ -101,11 +106,13 @@ def test_a_scenario_counts_in_place_of_the_verdict():
     assert report(scenario=(PASSED, FAILED)).exit_code == EXIT_FAILED
     assert report(scenario=(PASSED, SKIPPED)).exit_code == EXIT_FAILED
     assert report(scenario=(PASSED,), fidelity=INVALID).exit_code == EXIT_INVALID
+    assert report(scenario=(FAILED,), fidelity=INVALID).exit_code == EXIT_INVALID
     assert report(scenario=(FAILED,), deaths=(DEATH,)).exit_code == EXIT_LAB
 
 
 def test_the_steps_of_a_scenario_are_part_of_the_report():
-    data = json.loads(json.dumps(report(scenario=(PASSED, SKIPPED)).to_dict()))
+    steps = (PASSED, FAILED, SKIPPED)
+    data = json.loads(json.dumps(report(scenario=steps).to_dict()))
     assert data["scenario"] == [
         {
             "line": 3,
@@ -114,7 +121,25 @@ def test_the_steps_of_a_scenario_are_part_of_the_report():
             "at": 1.2346,
             "expected": "converged within 5 s",
             "actual": "",
+            "details": [],
         },
-        {"line": 5, "step": "mark: x", "ok": None, "at": None, "expected": "", "actual": ""},
+        {
+            "line": 4,
+            "step": "expect: {}",
+            "ok": False,
+            "at": 1.3,
+            "expected": "this",
+            "actual": "that",
+            "details": ["r1 has it", "r2 has not"],
+        },
+        {
+            "line": 5,
+            "step": "mark: x",
+            "ok": None,
+            "at": None,
+            "expected": "",
+            "actual": "",
+            "details": [],
+        },
     ]
     assert report().to_dict()["scenario"] == []

@@ -103,6 +103,18 @@ def test_octets_that_are_no_message_are_told_as_such(narrator):
         (facts.BestChanged(1.0, b"\x08\x0a", None, ""), "best 10.0.0.0/8: none is left"),
         (facts.BestChanged(1.0, b"", None, ""), "BestChanged: prefix , peer None, as_path "),
         (
+            facts.Caused(1.0, b"\x08\x0a", "r2", 5, 7, 0.5, 3, "r3", 6, 9),
+            "cause 10.0.0.0/8 told r2 in message 7: UPDATE from r3 (its message 9)",
+        ),
+        (
+            facts.Caused(1.0, b"\x08\x0a", "", 0, 0, 0.5, 2, "", 0, 0),
+            "cause 10.0.0.0/8 changed: an act",
+        ),
+        (
+            facts.Caused(1.0, b"", "r2", 5, 7, 0.5, 4, "r2", 5, 0),
+            "cause End-of-RIB told r2 in message 7: the session with r2 came up",
+        ),
+        (
             facts.TimerFired(1.0, "r2", "HoldTimer", 0.5),
             "TimerFired: peer r2, timer HoldTimer, late 0.5",
         ),
@@ -110,6 +122,11 @@ def test_octets_that_are_no_message_are_told_as_such(narrator):
 )
 def test_an_effect_is_a_line(narrator, effect, said):
     assert narrator.effect(effect) == [said]
+
+
+def test_a_cause_of_no_known_kind_is_told_as_it_stands(narrator):
+    (said,) = narrator.effect(facts.Caused(1.0, b"\x08\x0a", "a", 5, 7, 0.5, 99, "", 0, 0))
+    assert said.startswith("Caused: prefix 080a, told a, epoch 5, number 7, since 0.5, kind 99")
 
 
 def test_what_a_send_says_is_not_said_again(narrator):

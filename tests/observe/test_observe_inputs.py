@@ -65,8 +65,12 @@ VALUES = [
     facts.BestChanged(1.0, b"\x10\x0a\x01", None, ""),
     facts.UpdateSent(1.0, "r2", b"\0\0\0\0"),
     facts.UpdateReceived(1.0, "r2", b"\0\0\0\0"),
+    facts.UpdateReceived(1.0, "r2", b"\0\0\0\0", 2**63, 7),
+    facts.Caused(1.0, b"\x10\x0a\x01", "r2", 2**63, 8, 0.5, 3, "r3", 5, 7),
     facts.OctetsSent(1.0, "r2", b"\x01"),
     facts.OctetsReceived(1.0, "r2", b"\x02"),
+    facts.HoldExpired(1.0, "r2", 7, 0.5, 0.25, 3, 0.001, 0),
+    facts.SessionEnded(1.0, "r2", 7, 0.5, 1.0, 0.001),
     facts.MalformedUpdate(1.0, "r2", "withdraw", "ORIGIN 7"),
     facts.CallbackFailed(1.0, "", "Traceback\n"),
 ]

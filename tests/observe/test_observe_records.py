@@ -6,19 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bgplab import facts
-from bgplab.observe.records import (
+from bgplab.observe.record_forms import (
     MAX_OCTETS,
     MAX_SESSIONS,
     MAX_TEXT,
     Quiet,
-    RecordWriter,
     SessionCount,
-    decode,
 )
+from bgplab.observe.records import RecordWriter, decode
 
 PEERS = ("r1", "r2", "Zürich")
 
-at = st.integers(0, 10**16).map(lambda nanoseconds: nanoseconds / 1e9)
+at = st.integers(0, 10**15).map(lambda nanoseconds: nanoseconds / 1e9)
 peer = st.sampled_from(PEERS)
 octet = st.integers(0, 255)
 u64 = st.integers(0, 2**64 - 1)
@@ -31,9 +30,16 @@ records = st.one_of(
     st.builds(facts.NotificationSent, at, peer, octet, octet, octets),
     st.builds(facts.NotificationReceived, at, peer, octet, octet, octets),
     st.builds(facts.TimerFired, at, peer, st.text("abcXYZ ", max_size=40), at),
+    st.builds(facts.HoldExpired, at, peer, u64, at, at, st.integers(0, 65_535), at, octet),
+    st.builds(facts.SessionEnded, at, peer, u64, at, at, at),
     st.builds(facts.BestChanged, at, prefix, st.sampled_from((*PEERS, "", None)), text),
-    st.builds(facts.UpdateSent, at, peer, octets),
-    st.builds(facts.UpdateReceived, at, peer, octets),
+    st.builds(facts.UpdateSent, at, peer, octets, u64, u64),
+    st.builds(facts.UpdateReceived, at, peer, octets, u64, u64),
+    st.builds(
+        facts.Caused,
+        *(at, st.one_of(st.just(b""), prefix), st.sampled_from((*PEERS, "")), u64, u64),
+        *(at, octet, st.sampled_from((*PEERS, "")), u64, u64),
+    ),
     st.builds(facts.OctetsSent, at, peer, octets),
     st.builds(facts.OctetsReceived, at, peer, octets),
     st.builds(facts.MalformedUpdate, at, peer, st.sampled_from(("withdraw", "discard")), text),

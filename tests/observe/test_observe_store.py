@@ -14,6 +14,8 @@ from bgplab.errors import StoreError, UsageError
 from bgplab.facts import (
     BestChanged,
     CallbackFailed,
+    Caused,
+    CauseKind,
     MalformedUpdate,
     NotificationReceived,
     NotificationSent,
@@ -58,7 +60,10 @@ FACTS = (
     BestChanged(1008.0, PREFIX, "", ""),
     BestChanged(1009.0, PREFIX, None, ""),
     UpdateSent(1010.0, "r2", b"\x00\x01"),
-    UpdateReceived(1011.0, "r2", b"\x00\x02"),
+    UpdateReceived(1011.0, "r2", b"\x00\x02", 5, 3),
+    Caused(1011.5, PREFIX, "r2", 5, 4, 1011.0, CauseKind.UPDATE, "bird", 6, 7),
+    Caused(1011.5, b"", "r2", 5, 5, 1002.0, CauseKind.SESSION_UP, "r2", 5, 0),
+    Caused(1011.5, PREFIX, "", 0, 0, 1011.0, CauseKind.ACT, "", 0, 0),
     OctetsSent(1012.0, "r2", b"\xff"),
     OctetsReceived(1013.0, "r2", b"\xfe"),
     MalformedUpdate(1014.0, "r2", "withdraw", "ORIGIN: 1 octet expected"),
@@ -151,6 +156,11 @@ def test_every_fact_reads_as_text(make):
         (10.0, "r1", "r2", "sent", "0001"),
         (11.0, "r1", "r2", "received", "0002"),
     ]
+    assert read["causes"] == [
+        *[(11.5, "r1", "10.1.0.0/16", "r2", 5, 4, 11.0, "update", "bird", 6, 7)],
+        *[(11.5, "r1", "", "r2", 5, 5, 2.0, "session up", "r2", 5, 0)],
+        *[(11.5, "r1", "10.1.0.0/16", None, 0, 0, 11.0, "act", None, 0, 0)],
+    ]
     assert read["octets"] == [
         (12.0, "r1", "r2", "sent", "FF"),
         (13.0, "r1", "r2", "received", "FE"),
@@ -160,6 +170,18 @@ def test_every_fact_reads_as_text(make):
     assert (recorder.updates_sent, recorder.updates_received) == (1, 1)
     assert (recorder.route_changes, recorder.last_route_change) == (3, 1009.0)
     assert (recorder.errors, recorder.malformed) == (1, 1)
+
+
+def test_an_act_is_kept_with_the_router_or_the_link_that_it_concerned(make):
+    run = make(Level.SUMMARY)
+    recorder = Recorder(run, ROUTERS)
+    recorder.act(1001.0, "withdraw 10.1.0.0/16", "r1")
+    recorder.act(1002.0, "link-down", "r2", "r1")
+    run.flush()
+    assert show(run.path, "acts").rows == [
+        (1.0, "r1", None, "withdraw 10.1.0.0/16"),
+        (2.0, "r2", "r1", "link-down"),
+    ]
 
 
 @pytest.mark.parametrize("level", Level)
@@ -174,6 +196,7 @@ def test_each_level_keeps_what_it_promises(make, level):
     assert found["notifications"] == (2 if level >= 1 else 0)
     assert found["timers"] == (1 if level >= 1 else 0)
     assert found["updates"] == (2 if level >= 2 else 0)
+    assert found["causes"] == (3 if level >= 2 else 0)
     assert found["octets"] == (2 if level >= 3 else 0)
     assert show(run.path, "sessions").rows[0] == ("r1", "r2", "Established", 2.0, 1)
     assert recorder.route_changes == 3
@@ -320,6 +343,7 @@ def test_a_slow_disk_costs_bulky_rows_which_are_counted_and_never_the_rest(make,
         "timers": 1,
         "route_changes": 3,
         "updates": 2,
+        "causes": 3,
         "octets": 2,
     }
     assert found["timers"] == found["route_changes"] == found["updates"] == found["octets"] == 0
@@ -393,7 +417,11 @@ def test_files_that_are_no_run_are_refused_with_the_reason(make, tmp_path):
     with pytest.raises(StoreError, match="not the database of a run"):
         show(other, "sessions")
     run = make()
-    for version, reason in ((99, "written by a newer bgplab"), (0, "not a complete run")):
+    for version, reason in (
+        (99, "written by a newer bgplab"),
+        (1, "written by an older bgplab"),
+        (0, "not a complete run"),
+    ):
         connection = sqlite3.connect(run.path)
         connection.execute(f"PRAGMA user_version = {version}").connection.close()
         with pytest.raises(StoreError, match=reason):

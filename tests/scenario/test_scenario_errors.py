@@ -3,9 +3,12 @@
 import pytest
 
 from bgplab.engines.verdict import DIVERGES, TIMEOUT, Change, Cycle, Verdict
+from bgplab.engines.virtual.lab import run_at_once
 from bgplab.errors import ProcessError, StoreError
-from bgplab.scenario.runner import run
+from bgplab.scenario.runner import prepare, run
 from bgplab.topology.assertions import ExpectRoute
+from bgplab.topology.load import loads
+from bgplab.topology.plan import plan
 from bgplab.topology.steps import (
     SessionReset,
     Step,
@@ -27,6 +30,15 @@ class StubLab:
     def now(self):
         return 10.0
 
+    def observe(self, listener):
+        pass
+
+    async def caught_up(self):
+        pass
+
+    async def candidates(self, router, prefix):
+        return []
+
     async def until_converged(self, timeout):
         return self._verdict
 
@@ -40,14 +52,14 @@ class StubLab:
         raise self._error
 
 
-def run_steps(lab, *whats):
-    return run(lab, [Step(1, "step", what) for what in whats], 60.0)
+async def run_steps(lab, *whats):
+    topology = loads("topology: {nodes: {r1: , r2: }, links: [r1-r2]}")
+    stage = await prepare(lab, topology, plan(topology), 60.0)
+    return await run(stage, [Step(1, "step", what) for what in whats])
 
 
 def outcome_of(lab, *whats):
-    with pytest.raises(StopIteration) as done:
-        run_steps(lab, *whats).send(None)
-    return done.value.value
+    return run_at_once(run_steps(lab, *whats))
 
 
 def test_the_divergence_that_a_scenario_waits_for_is_told_with_its_cycle():
@@ -93,4 +105,4 @@ def test_an_expectation_at_a_dead_router_fails_and_the_scenario_goes_on():
 def test_a_failure_of_the_lab_as_a_whole_is_no_failed_step():
     lab = StubLab(error=StoreError("the disk is full"))
     with pytest.raises(StoreError):
-        run_steps(lab, SessionReset("r1", "r2")).send(None)
+        outcome_of(lab, SessionReset("r1", "r2"))

@@ -30,7 +30,7 @@ def diamond(play):
 
     def play_steps(*steps, timeout=60.0):
         text = DIAMOND + SETTLED + "".join(f"  - {step}\n" for step in steps)
-        outcome = play(text, timeout)
+        outcome = play(text, timeout=timeout)
         assert [step.ok for step in outcome.steps[:2]] == [True, True]
         assert outcome.ok == all(step.ok for step in outcome.steps)
         return outcome.steps[2:]
@@ -246,7 +246,9 @@ def test_the_verdict_of_the_last_wait_stands_until_something_is_done(play):
     assert play(text + "  - expect: {updates: {since: start, exactly: 0}}\n").verdict
     assert play(text + "  - withdraw: {at: left, prefix: 10.1.0.0/16}\n").verdict is None
     assert play(text + "  - wait: {for: 1s}\n").verdict is None
-    failed = play(text + "  - session-reset: {link: left-top}\n  - wait: converged\n", 0.1)
+    failed = play(
+        text + "  - session-reset: {link: left-top}\n  - wait: converged\n", timeout=0.1
+    )
     assert failed.verdict.name == "timeout"
 
 

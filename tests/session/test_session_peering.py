@@ -598,7 +598,8 @@ def test_the_level_says_what_is_recorded(level):
     left.session.send_updates([END_OF_RIB, encode_refresh(1, 1)], 1.0)
     wire.settle()
     updates = level >= Level.UPDATES
-    assert facts(left, UpdateSent) == [UpdateSent(1.0, "right", END_OF_RIB[19:])] * updates
+    sent = UpdateSent(1.0, "right", END_OF_RIB[19:], epoch=left.session.epoch, number=1)
+    assert facts(left, UpdateSent) == [sent] * updates
     assert len(facts(right, UpdateReceived)) == updates
     assert (
         bool(facts(left, OctetsSent))

@@ -267,3 +267,35 @@ def test_end_of_rib_follows_the_table_though_others_are_served_meanwhile():
     bodies = [fact.octets for fact in made.of("a", UpdateSent) if fact.peer == "c"]
     assert len(bodies) >= 2
     assert bodies.index(END_OF_RIB) == len(bodies) - 1
+
+
+def test_intervals_of_mrai_are_measured_where_routes_had_to_wait():
+    """RFC 4271 sections 9.2.1.1 and 10."""
+    made = pair(timers=Timers(mrai=30.0))
+    assert made.speakers["a"].routing.mrai_intervals("b").count == 0  # nothing had to wait
+    for med in range(300):
+        made.feed("a", Originate((P,), med=med))
+        made.run(made.now + 1.0)
+    made.settle()
+    kept = made.speakers["a"].routing.mrai_intervals("b")
+    assert kept.count == len(sent(made)) - 1
+    assert 0.75 - 1e-6 <= kept.least < 0.85
+    assert 0.9 < kept.greatest <= 1.0 + 1e-6
+    assert (kept.outside, kept.late) == (0, 0.0)
+    made.run(made.now + 500.0)
+    made.feed("a", Originate((P,), med=1000))
+    made.settle()
+    assert made.speakers["a"].routing.mrai_intervals("b").count == kept.count
+    assert kept.greatest <= 1.0 + 1e-6
+
+
+def test_an_interval_of_mrai_whose_withdrawal_went_out_at_once_is_none():
+    """RFC 4271 section 9.2.1.1: withdrawals do not wait, so nothing left at its end."""
+    made = pair(timers=Timers(mrai=30.0))
+    made.feed("a", Originate((P,)))
+    made.run(made.now + 1.0)
+    made.feed("a", Withdraw((P,)))
+    made.run(made.now + 200.0)
+    made.feed("a", Originate((Q,)))
+    made.settle()
+    assert made.speakers["a"].routing.mrai_intervals("b").count == 0

@@ -6,8 +6,9 @@ from bgplab.config import PeerConfig, RouterConfig, Rule
 from bgplab.topology.graph import provider_cycle
 from bgplab.topology.load import loads
 from bgplab.topology.plan import plan
-from bgplab.topology.units import parse_community
+from bgplab.topology.units import WELL_KNOWN, parse_community
 from bgplab.topology.write import write_generated
+from bgplab.wire.attributes.communities import format_community
 
 
 def peers(text: str) -> dict[tuple[str, str], PeerConfig]:
@@ -197,6 +198,11 @@ def test_customers_that_are_their_own_providers_are_warned_of(pairs, cycle):
 )
 def test_communities_are_read(text, number):
     assert parse_community(text) == number
+
+
+@pytest.mark.parametrize("name", WELL_KNOWN)
+def test_well_known_communities_are_written_by_the_names_that_are_read(name):
+    assert format_community(parse_community(name)) == name
 
 
 @pytest.mark.parametrize("value", ["0:1", "65536:1", "1:65536", "1", 65536, "1:2:3", None, ""])

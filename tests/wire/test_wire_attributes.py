@@ -70,3 +70,4 @@ def test_attributes_can_be_a_dictionary_key():
 def test_community_text():
     """RFC 1997: the AS number, then a value of its own."""
     assert format_community(65001 << 16 | 10) == "65001:10"
+    assert format_community(0xFFFFFF00) == "65535:65280"

@@ -22,13 +22,23 @@ _STDIN = "stdin"  # names standard input in messages, and a topology that gives 
 
 def read_topology(file: str) -> Topology:
     """Load a topology file, or standard input for `-`. Raises TopologyError."""
-    from bgplab.topology.load import load, loads
+    from bgplab.topology.load import loads
 
+    return loads(*read_text(file))
+
+
+def read_text(file: str) -> tuple[str, str]:
+    """Read the text of a topology file, or of standard input for `-`; and its name.
+
+    Raises TopologyError.
+    """
     if file != STANDARD:
-        return load(file)
+        from bgplab.topology.load import read
+
+        return read(file), file
     from bgplab.topology.document import MAX_OCTETS, decode
 
-    return loads(decode(sys.stdin.buffer.read(MAX_OCTETS + 1), _STDIN), _STDIN)
+    return decode(sys.stdin.buffer.read(MAX_OCTETS + 1), _STDIN), _STDIN
 
 
 def prepare_file(file: str, options: Options) -> tuple[Topology, Run]:

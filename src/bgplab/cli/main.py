@@ -24,17 +24,28 @@ from bgplab.errors import (
     EXIT_USAGE,
     LabError,
 )
+from bgplab.testing import PARENT
 
 EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE, what a shell reports for `yes | head`
 COMPLETE = "_BGPLAB_COMPLETE"  # the shell's completion script sets it
 
 COMMANDS = {
     "run": Lazy("bgplab.cli.run:run", "Start a lab, wait until it converges, report, stop."),
+    "test": Lazy("bgplab.cli.test:test", "Run topology files as tests, and sum up."),
+    "script": Lazy(
+        "bgplab.cli.script:script", "Take a lab through steps read from standard input."
+    ),
     "up": Lazy("bgplab.cli.up:up", "Start a lab and keep it until Ctrl-C, with a live table."),
     "show": Lazy("bgplab.cli.show:show", "Ask what happened in a run, also while it lasts."),
+    "explain": Lazy(
+        "bgplab.cli.explain:explain", "Say why a router has the route that it has."
+    ),
     "diff": Lazy("bgplab.cli.diff:diff", "Compare two runs: where do they part?"),
     "replay": Lazy(
         "bgplab.cli.replay:replay", "Run recorded routers again; examine them step by step."
+    ),
+    "capacity": Lazy(
+        "bgplab.cli.capacity:capacity", "Find the largest lab that this machine keeps time for."
     ),
     "validate": Lazy("bgplab.cli.validate:validate", "Check topology files; start nothing."),
     "generate": Lazy(
@@ -60,7 +71,7 @@ Exit codes:
     0  converged, and all expectations met
     1  a verdict or an expectation failed
     2  bad input or usage
-    3  run invalid: the machine could not keep time
+    3  run invalid, neither passed nor failed: the machine could not keep time
     4  the lab or the host failed
   130  interrupted by Ctrl-C
 
@@ -81,6 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A peer's text may hold what the terminal's encoding lacks: it must not end the command.
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+    _follow_parent()
     try:
         code = _invoke(sys.argv[1:] if arguments is None else list(arguments))
         sys.stdout.flush()
@@ -103,6 +115,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 -- the last handler: nothing may pass untold
         _report_bug(error)
         return EXIT_LAB
+
+
+def _follow_parent() -> None:
+    """End with the process that started this one, if that has asked for it."""
+    parent = os.environ.pop(PARENT, "")
+    if parent.isdecimal():
+        from bgplab.engines.processes.parentage import die_with_parent
+
+        die_with_parent(int(parent))
 
 
 def _invoke(arguments: list[str]) -> int:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from bgplab.cli.durations import DurationType
 from bgplab.config import Level
 from bgplab.engines.processes.controller import FORK, SPAWN, Options
 from bgplab.engines.processes.reactors import REACTORS
@@ -57,6 +58,13 @@ _OPTIONS = (
         "of it takes K real ones, and times are told in its seconds. 0.001 to 1000.",
     ),
     click.option(
+        "--lateness-limit",
+        type=DurationType(positive=True),
+        metavar="DURATION",
+        help="Call the run INVALID if more than 1 timer in 100 is later than this, such as "
+        "20ms, in real time. [default: what the file says, or 5 % of its shortest interval]",
+    ),
+    click.option(
         "--port",
         type=click.IntRange(1, 65535),
         default=DEFAULT_PORT,
@@ -78,6 +86,7 @@ def lab_options(command: F) -> F:
         store: Path | None,
         seed: int,
         time_scale: float,
+        lateness_limit: float | None,
         port: int,
         **rest: Any,
     ) -> Any:
@@ -88,6 +97,7 @@ def lab_options(command: F) -> F:
             port=port,
             seed=seed,
             time_scale=time_scale,
+            lateness_limit=lateness_limit,
             store=store,
             began=started_at(),
         )

@@ -3,40 +3,43 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from bgplab.cli.drive import Interrupted, drive
+from bgplab.cli.durations import DurationType
+from bgplab.cli.fidelity import fidelity_lines
 from bgplab.cli.files import prepare_file
 from bgplab.cli.options import lab_options
 from bgplab.cli.output import count, duration, echo_json, style
-from bgplab.cli.scenario import play, scenario_lines
+from bgplab.cli.scenario import Play, play, scenario_lines
 from bgplab.cli.status import Status, describe_death
 from bgplab.cli.virtual import (
     PROCESSES_ONLY,
     Course,
-    DurationType,
     cycle_lines,
     figures,
     refuse,
     run_virtual,
 )
 from bgplab.engines.processes.controller import Options, Run
+from bgplab.engines.verdict import CONVERGED
 from bgplab.errors import EXIT_INTERRUPTED
 
 if TYPE_CHECKING:
     from bgplab.engines.timescale import TimeScale
     from bgplab.engines.verdict import Report
-    from bgplab.topology.steps import Step
 
 REFRESH = 0.2  # seconds between two looks at the progress
 TIMEOUT = 120.0  # seconds, of processes
+SHORT = 0.1  # seconds, below which times are written in milliseconds: virtual ones
 LINES = 20  # of what is not settled; the rest is counted
 
 EPILOG = """Exit code: 0 converged, or all steps of the scenario went well, 1 not so, 2 bad
-input, 3 the machine could not keep time, 4 the lab failed or lost a router, 130 interrupted.
+input, 3 the machine could not keep time (INVALID: neither passed nor failed, whatever became
+of the steps), 4 the lab failed or lost a router, 130 interrupted.
 Every transition of every session is in the database that the report names: see `bgplab
 show`."""
 
@@ -65,6 +68,11 @@ show`."""
     help="Keep the lab alive up to this virtual time, such as 24h (--engine virtual).",
 )
 @click.option("--no-scenario", is_flag=True, help="Leave the scenario of the file out.")
+@click.option(
+    "--stop-at-first",
+    is_flag=True,
+    help="End the scenario at the first expectation that fails, not only at a wait or an act.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Write the report as JSON.")
 @click.pass_context
 def run(
@@ -75,6 +83,7 @@ def run(
     timeout: float | None,
     until: float | None,
     no_scenario: bool,
+    stop_at_first: bool,
     as_json: bool,
 ) -> None:
     """Start the lab of a topology FILE, wait until it has converged, report and stop.
@@ -87,7 +96,7 @@ def run(
     status = Status(sys.stderr)
     if engine == "virtual":
         refuse(context, PROCESSES_ONLY, "there are no processes with --engine virtual")
-        course = Course(timeout, until, no_scenario)
+        course = Course(timeout, until, no_scenario, stop_at_first)
         report = run_virtual(file, options, course, status, lambda done: _show(done, as_json))
         sys.exit(report.exit_code)
     refuse(context, ("until",), "needs --engine virtual")
@@ -96,10 +105,11 @@ def run(
     if any(router.processing for router in prepared.plan.routers):
         status.line("note: 'processing' in the file counts with --engine virtual only")
     timeout = TIMEOUT if timeout is None else timeout
+    what = Play(topology, steps, timeout, stop_at_first, options.seed)
     try:
         report = drive(
             options.reactor,
-            lambda reactor: _run(reactor, prepared, steps, timeout, status, as_json),
+            lambda reactor: _run(reactor, prepared, what, status, as_json),
         )
     except Interrupted:
         status.line("interrupted: the lab is stopped")
@@ -110,12 +120,7 @@ def run(
 
 
 async def _run(
-    reactor: Any,
-    prepared: Run,
-    steps: Sequence[Step],
-    timeout: float,
-    status: Status,
-    as_json: bool,
+    reactor: Any, prepared: Run, what: Play, status: Status, as_json: bool
 ) -> Report:
     """Run a lab to its report, and print that before the lab is taken down."""
     from twisted.internet.task import LoopingCall
@@ -126,9 +131,9 @@ async def _run(
     progress.clock = reactor
     progress.start(REFRESH)
     try:
-        verdict, results = await play(prepared, lab, steps, timeout)
+        played = await play(prepared, lab, what)
         status.progress(lab.progress())
-        report = await prepared.report(verdict, results)
+        report = await prepared.report(*played)
         status.done()
         _show(report, as_json)
         return report
@@ -148,7 +153,7 @@ def _show(report: Report, as_json: bool) -> None:
 
 def _lines(report: Report) -> Iterator[str]:
     """Write a report for people, one fact a line, with the same fields as the JSON."""
-    seconds, late = report.seconds, report.fidelity.lateness
+    seconds = report.seconds
     yield (
         f"{report.name}: {count(report.routers, 'router')}, "
         f"{count(report.sessions, 'session')}, "
@@ -156,8 +161,7 @@ def _lines(report: Report) -> Iterator[str]:
     )
     if report.virtual is None:
         yield f"ready        {_at(seconds.ready)}  {_every(seconds.ready)} router process runs"
-    up = _every(seconds.established)
-    yield f"established  {_at(seconds.established)}  {up} session is up"
+    yield from _established(report)
     if seconds.converged is not None:
         word = style("converged", fg="green", bold=True)
         yield f"{word}    {_at(seconds.converged)}  exact: the last route changed then"
@@ -180,12 +184,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield f"cost         {report.cpu_seconds:.2f} CPU s" + (
         "" if memory is None else f", {memory:.1f} MB per router (proportional)"
     )
-    valid = style("VALID", fg="green") if report.fidelity.valid else style("INVALID", fg="red")
-    yield (
-        f"fidelity     {valid}: timers late by {duration(late.p50)} (median), "
-        f"{duration(late.p99)} (p99), {duration(late.max)} (max)"
-    )
-    yield from (f"             {reason}" for reason in report.fidelity.reasons)
+    yield from fidelity_lines(report.fidelity, failed=not report.as_wanted)
     if report.coalesced:
         yield f"coalescing   changes were held together for up to {duration(report.coalesced)}"
     if report.failures:
@@ -211,9 +210,26 @@ def _scale(scale: TimeScale) -> Iterator[str]:
     )
 
 
+def _established(report: Report) -> Iterator[str]:
+    """Say when all sessions were up, or which of them a scenario has left down on purpose."""
+    at = report.seconds.established
+    if at is not None or not report.down or report.verdict != CONVERGED:
+        yield f"established  {_at(at)}  {_every(at)} session is up"
+        return
+    left = count(len(report.down), "session")
+    yield f"established  {_at(at)}  every session is up but {left} that the scenario keeps down"
+    yield from (f"  {session}" for session in report.down[:LINES])
+    if len(report.down) > LINES:
+        yield f"  and {len(report.down) - LINES} more"
+
+
 def _at(seconds: float | None) -> str:
     """Write a time since the start in a column of its own."""
-    return "       -" if seconds is None else f"{seconds:6.2f} s"
+    if seconds is None:
+        return "       -"
+    if 0 < seconds < SHORT:
+        return f"{seconds * 1e3:5.2f} ms"
+    return f"{seconds:6.2f} s"
 
 
 def _every(seconds: float | None) -> str:

@@ -19,6 +19,8 @@ RECORDED_FROM = {
     "notifications": Level.TRANSITIONS,
     "timers": Level.TRANSITIONS,
     "route-changes": Level.TRANSITIONS,
+    "candidates": Level.UPDATES,
+    "causes": Level.UPDATES,
     "updates": Level.UPDATES,
     "octets": Level.OCTETS,
 }
@@ -33,8 +35,14 @@ Tables:
   transitions    every change of state, with its event (RFC 4271 section 8.1)
   notifications  NOTIFICATION messages sent and received
   timers         every timer that fired, and how late
+  keepalives     silence before KEEPALIVEs, as shares of the interval, in the end
+  intervals      the same for ConnectRetryTimer and MRAI, where they expired
+  expiries       hold timers that expired, and why: genuine, starvation, unclear
   routes         what each router holds in the end, and why it is best
+  candidates     all paths that routers hold, and the step at which each lost (--record updates)
   route-changes  every change of a best route
+  acts           what was done to routers and links, as by a scenario
+  causes         why each best route changed and each UPDATE was sent (--record updates)
   updates        UPDATE messages in hex (run with --record updates)
   octets         all that went through a session, in hex (run with --record octets)
   errors         exceptions in callbacks: mistakes of the lab itself
@@ -91,7 +99,7 @@ def show(
 
     RUN is the name of a topology (its latest run), the folder of a run, or its database;
     without it, the latest run of all. `at` and `since` are seconds since the start of the run,
-    `late` is the lateness of a timer in seconds.
+    `late` is the lateness of a timer in seconds, its greatest where a row sums many up.
     """
     if as_json and as_csv:
         raise UsageError("--json and --csv exclude each other")

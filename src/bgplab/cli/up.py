@@ -12,6 +12,7 @@ from bgplab.cli.drive import Interrupted, drive
 from bgplab.cli.files import prepare_file
 from bgplab.cli.options import lab_options
 from bgplab.cli.output import duration, interactive
+from bgplab.cli.scenario import Play, play, step_lines
 from bgplab.cli.status import Status, describe_death
 from bgplab.engines.processes.controller import Options, Run
 from bgplab.errors import EXIT_INTERRUPTED
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from bgplab.engines.processes.lab import ProcessLab
-    from bgplab.engines.verdict import Death, Verdict
+    from bgplab.engines.verdict import Death, StepResult, Verdict
 
 REFRESH = 0.25  # seconds between two pictures of the lab
 FOREVER = 365 * 86400.0
@@ -30,16 +31,21 @@ EVENTS = 8  # lines of news below the live table
 @click.command()
 @click.argument("file", metavar="FILE")
 @lab_options
-def up(file: str, options: Options) -> None:
+@click.option("--no-scenario", is_flag=True, help="Leave the scenario of the file out.")
+def up(file: str, options: Options, no_scenario: bool) -> None:
     """Start the lab of a topology FILE and keep it up until Ctrl-C.
+
+    If the file has a scenario, the lab is taken through it first, and stays as that left it.
 
     Shows every router with its process id and its sessions, and says when the network has
     converged: at first, and again after each change. Kill a router (kill -9 PID) and see.
     """
-    _, prepared = prepare_file(file, options)
+    topology, prepared = prepare_file(file, options)
+    steps = () if no_scenario else topology.scenario
     screen = Screen()
+    what = Play(topology, steps, FOREVER, seed=options.seed)
     try:
-        drive(options.reactor, lambda reactor: _up(reactor, prepared, screen))
+        drive(options.reactor, lambda reactor: _up(reactor, prepared, what, screen))
     except Interrupted:
         screen.status.line(f"interrupted: the lab is stopped; store {prepared.database}")
         sys.exit(EXIT_INTERRUPTED)
@@ -47,8 +53,8 @@ def up(file: str, options: Options) -> None:
         prepared.abandon()
 
 
-async def _up(reactor: Any, prepared: Run, screen: Screen) -> None:
-    """Run a lab until this is cancelled."""
+async def _up(reactor: Any, prepared: Run, what: Play, screen: Screen) -> None:
+    """Run a lab until this is cancelled, first through its scenario."""
     from twisted.internet.task import LoopingCall
 
     lab = prepared.open(reactor)
@@ -58,11 +64,20 @@ async def _up(reactor: Any, prepared: Run, screen: Screen) -> None:
     drawing.clock = reactor
     drawing.start(REFRESH)
     try:
-        verdict = await prepared.converge(FOREVER)
+
+        def told(step: StepResult) -> None:
+            screen.step(step, lab.now() - began)
+
+        verdict = (await play(prepared, lab, what._replace(told=told))).verdict
         screen.verdict(verdict, began, f"converged at {verdict.at - began:.2f} s")
         screen.news(verdict.detected - began, f"store {prepared.database}")
+        valid = True
         while True:
             await lab.store_routes()
+            certificate = await prepared.certificate()
+            if valid and not certificate.valid:
+                screen.news(lab.now() - began, f"INVALID: {certificate.reasons[0]}")
+            valid = certificate.valid
             since = await lab.until_disturbed()
             verdict = await prepared.converge(FOREVER)
             took = max(0.0, verdict.at - since)
@@ -112,6 +127,11 @@ class Screen:
             text = f"diverges: the routes of {routers} come back every"
             self.news(verdict.detected - began, f"{text} {duration(verdict.cycle.period)}")
         self._diverges = verdict.cycle is not None
+
+    def step(self, step: StepResult, at: float) -> None:
+        """Tell what became of a step of the scenario."""
+        for line in step_lines(step):
+            self.news(at, line.strip())
 
     def died(self, death: Death, at: float) -> None:
         """Tell of a router that died."""

@@ -6,14 +6,14 @@ import gc
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from bgplab.cli.files import read_topology
 from bgplab.cli.output import duration
-from bgplab.cli.scenario import play
+from bgplab.cli.scenario import Play, play
 from bgplab.errors import EXIT_INTERRUPTED, UsageError
 
 if TYPE_CHECKING:
@@ -21,39 +21,20 @@ if TYPE_CHECKING:
     from bgplab.engines.processes.controller import Options
     from bgplab.engines.verdict import Cycle, Report
     from bgplab.engines.virtual.controller import Run
-    from bgplab.topology.steps import Step
 
 TIMEOUT = 86_400.0  # virtual seconds: they cost little
 REFRESH = 0.2  # seconds between two looks at the progress
-PROCESSES_ONLY = ("start", "reactor", "port", "time_scale")
+PROCESSES_ONLY = ("start", "reactor", "port", "time_scale", "lateness_limit")
 SHOWN = 24  # changes of a cycle; the rest is counted
 
 
 class Course(NamedTuple):
-    """How long a run goes on, in virtual seconds, and whether it leaves the scenario out."""
+    """How long a run goes on, in virtual seconds, and what becomes of the scenario."""
 
     timeout: float | None
     until: float | None
     no_scenario: bool
-
-
-class DurationType(click.ParamType):  # type: ignore[type-arg]  # generic in stubs only
-    """A duration as topology files have it: 10ms, 9s, 1m, 24h."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> float:
-        """Read a duration; give seconds."""
-        from bgplab.topology.units import parse_duration
-
-        try:
-            return parse_duration(float(value) if _is_number(value) else value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, str) and value.replace(".", "", 1).isdigit()
+    stop_at_first: bool
 
 
 def refuse(context: click.Context, names: tuple[str, ...], reason: str) -> None:
@@ -61,7 +42,7 @@ def refuse(context: click.Context, names: tuple[str, ...], reason: str) -> None:
     source = click.core.ParameterSource.COMMANDLINE
     given = [name for name in names if context.get_parameter_source(name) is source]
     if given:
-        options = ", ".join(f"--{name}" for name in given)
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise UsageError(f"{options}: {reason}")
 
 
@@ -86,8 +67,10 @@ def run_virtual(
     topology = read_topology(file)
     run = controller.prepare(topology, topology.source, chosen)
     steps = () if course.no_scenario else topology.scenario
+    timeout = TIMEOUT if course.timeout is None else course.timeout
+    what = Play(topology, steps, timeout, course.stop_at_first, options.seed)
     try:
-        return run_at_once(_run(run, steps, course, status, show))
+        return run_at_once(_run(run, what, course.until, status, show))
     except KeyboardInterrupt:
         status.line("interrupted: the lab is stopped")
         sys.exit(EXIT_INTERRUPTED)
@@ -97,8 +80,8 @@ def run_virtual(
 
 async def _run(
     run: Run,
-    steps: Sequence[Step],
-    course: Course,
+    what: Play,
+    until: float | None,
     status: Status,
     show: Callable[[Report], None],
 ) -> Report:
@@ -112,12 +95,11 @@ async def _run(
             shown = time.monotonic()
 
     lab.pulse = pulse
-    timeout = TIMEOUT if course.timeout is None else course.timeout
-    verdict, results = await play(run, lab, steps, timeout)
+    played = await play(run, lab, what)
     status.progress(lab.progress())
-    if course.until is not None:
-        await run.stay(course.until)
-    report = await run.report(verdict, results)
+    if until is not None:
+        await run.stay(until)
+    report = await run.report(*played)
     status.done()
     show(report)
     return report

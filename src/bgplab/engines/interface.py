@@ -7,14 +7,18 @@ awaitable; seconds are on the lab's clock (`now`).
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from bgplab.config import Rule
 from bgplab.engines.verdict import Death, Verdict
 from bgplab.facts import Fact
+from bgplab.observe.candidates import Candidate
+from bgplab.observe.expiry import Expiry
 from bgplab.observe.histogram import LatenessHistogram
+from bgplab.observe.load import NO_STALLS, Stalls
 from bgplab.observe.store import RouteRow
+from bgplab.observe.timing import SessionTiming
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,11 @@ class Measures:
     coalesced: float  # the longest time that any router held changes together, in seconds
     failures: int  # callbacks that failed
     busy: float = 0.0  # seconds of the machine that routers ran or waited for a processor
+    latest: str = ""  # the router whose timer was the latest of all
+    links: LatenessHistogram = field(default_factory=LatenessHistogram)  # of octets on them
+    latest_link: str = ""  # the router that sent what was the latest of these
+    stalls: Stalls = NO_STALLS
+    silent: tuple[str, ...] = ()  # live routers that did not answer in time
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +132,11 @@ class Lab(Protocol):
         *peers: str,
         imports: tuple[Rule, ...] | None = None,
         exports: tuple[Rule, ...] | None = None,
+        leak: bool | None = None,
     ) -> None:
         """Give a router other rules towards peers; None leaves a direction as it is.
+
+        With `leak` the peers are told of all routes, whatever the relationship says (RFC 7908).
 
         New import rules take effect by a ROUTE-REFRESH (RFC 2918) that the router sends, new
         export rules by what it announces and withdraws at once.
@@ -182,6 +194,18 @@ class Lab(Protocol):
 
     def sessions_up(self) -> bool:
         """Tell whether every session that nothing keeps down is Established at both ends."""
+
+    async def candidates(self, router: str, prefix: str) -> Sequence[Candidate]:
+        """Give every path that a router holds to a prefix, and why it is not the best.
+
+        Raises ValueError for what is no prefix.
+        """
+
+    async def timings(self) -> Sequence[SessionTiming]:
+        """Give what every session end measured of its timers; of routers that answer."""
+
+    async def expiries(self) -> Sequence[Expiry]:
+        """List the hold timers that expired, in the order of their times, and why."""
 
     async def measures(self) -> Measures:
         """Collect what the routers measured of themselves."""

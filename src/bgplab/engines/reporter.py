@@ -9,7 +9,7 @@ Pure: told when the router was stirred, asked for the report. Never reads a cloc
 
 from __future__ import annotations
 
-from bgplab.observe.records import Quiet, SessionCount
+from bgplab.observe.record_forms import Quiet, SessionCount
 from bgplab.speaker.speaker import Speaker
 
 REPORT_GAP = 0.02  # seconds between two reports of turning passive

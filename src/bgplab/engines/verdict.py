@@ -81,7 +81,7 @@ class VirtualFigures:
     events: int  # inputs and deadlines of routers
     events_per_second: float  # of wall time
     sessions_lost: int  # session ends that were Established and then were not
-    keepalives: int  # sent in Established sessions that are up at the end
+    keepalives: int  # that a KeepaliveTimer called for
     keepalive_share: tuple[float, float] | None  # least, greatest silence before one / interval
 
     def to_dict(self) -> dict[str, Any]:
@@ -105,6 +105,7 @@ class StepResult:
 
     `at` is when the step was over, in seconds on the lab's clock from the scenario's begin.
     `expected` and `actual` are text for people; `actual` is "" where there is nothing to tell.
+    `details` are lines that explain a failure.
     """
 
     line: int
@@ -113,6 +114,7 @@ class StepResult:
     at: float | None = None
     expected: str = ""
     actual: str = ""
+    details: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Give the result as plain data."""
@@ -123,6 +125,7 @@ class StepResult:
             "at": _rounded(self.at),
             "expected": self.expected,
             "actual": self.actual,
+            "details": list(self.details),
         }
 
 
@@ -148,6 +151,7 @@ class Report:
     time_scale: TimeScale | None = None  # None where time is virtual
     deaths: tuple[Death, ...] = ()
     scenario: tuple[StepResult, ...] = ()
+    down: tuple[str, ...] = ()  # sessions that the scenario has left down, and why
     failures: int = 0
     notes: tuple[str, ...] = field(default=())
     cycle: Cycle | None = None  # what repeats, if the verdict is "diverges"
@@ -159,15 +163,23 @@ class Report:
         """Give the exit code that this outcome asks for.
 
         A lost router or a callback that failed is the lab's own failure, and worse than a
-        verdict. Where a scenario says what must be true, it counts in place of the verdict.
+        verdict. A run that is invalid has neither passed nor failed, whatever it showed.
         """
         if self.deaths or self.failures:
             return EXIT_LAB
-        if not all(step.ok for step in self.scenario):
-            return EXIT_FAILED
-        if self.verdict != CONVERGED and not self.scenario:
-            return EXIT_FAILED
-        return EXIT_PASS if self.fidelity.valid else EXIT_INVALID
+        if not self.fidelity.valid:
+            return EXIT_INVALID
+        return EXIT_PASS if self.as_wanted else EXIT_FAILED
+
+    @property
+    def as_wanted(self) -> bool:
+        """Tell whether what was to be came true, as far as the run can tell.
+
+        Where a scenario says what must be true, it counts in place of the verdict.
+        """
+        if self.scenario:
+            return all(step.ok for step in self.scenario)
+        return self.verdict == CONVERGED
 
     def to_dict(self) -> dict[str, Any]:
         """Give the report as plain data."""
@@ -194,6 +206,7 @@ class Report:
             "store": self.store,
             "unsettled": list(self.unsettled),
             "scenario": [step.to_dict() for step in self.scenario],
+            "down": list(self.down),
             "deaths": [
                 {"router": death.router, "status": death.status, "at": _rounded(death.at)}
                 for death in self.deaths

@@ -79,6 +79,10 @@ class Narrator:
                 return f"{type(given).__name__.lower()} {', '.join(peers) or 'all sessions'}"
             case inputs.Originate(prefixes) | inputs.Withdraw(prefixes):
                 return f"{type(given).__name__.lower()} {_some(prefixes)}"
+            case inputs.SetPolicy(peers):
+                return f"policy towards {', '.join(peers) or 'all peers'}"
+            case inputs.Inject(peer, octets):
+                return f"{len(octets)} octets for {peer}, past the state machine"
         return f"{self._peer(given.connection)}: {REPORTS[type(given)]}"
 
     def effects(self, effects: tuple[Effect, ...]) -> Iterator[str]:
@@ -108,6 +112,8 @@ class Narrator:
                 return f"session {peer}: {states} ({Event(event).label})"
             case facts.BestChanged(_, prefix, source, as_path):
                 return f"best {format_prefix(prefix)}: {_route(source, as_path)}"
+            case facts.Caused():
+                return describe_caused(effect)
         return _fields(effect)
 
     def _peer(self, connection: int) -> str:
@@ -176,6 +182,30 @@ def _attributes(block: bytes) -> str:
             path = format_as_path(found.as_path) or "empty"
             return f"AS path {path}, next hop {found.next_hop}"
     return "malformed attributes"
+
+
+def describe_caused(fact: facts.Caused) -> str:
+    """Say what was done about a prefix, and why. Raises ValueError for an unknown kind."""
+    what = format_prefix(fact.prefix) if fact.prefix else "End-of-RIB"
+    done = f"told {fact.told} in message {fact.number}" if fact.told else "changed"
+    return f"cause {what} {done}: {describe_cause(fact.kind, fact.source, fact.source_number)}"
+
+
+def describe_cause(kind: int, source: str, number: int) -> str:
+    """Say what led to more. Raises ValueError for a kind that there is not."""
+    match facts.CauseKind(kind):
+        case facts.CauseKind.START:
+            return "the configuration originates it"
+        case facts.CauseKind.ACT:
+            return "an act"
+        case facts.CauseKind.UPDATE:
+            return f"UPDATE from {source} (its message {number})"
+        case facts.CauseKind.SESSION_UP:
+            return f"the session with {source} came up"
+        case facts.CauseKind.SESSION_DOWN:
+            return f"the session with {source} was lost"
+        case facts.CauseKind.REFRESH:
+            return f"{source} asked for a refresh"
 
 
 def _route(source: str | None, as_path: str) -> str:

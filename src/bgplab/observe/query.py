@@ -38,8 +38,38 @@ TABLES: dict[str, tuple[tuple[str, ...], str]] = {
     "transitions": (("at", "router", "peer", "old", "new", "event", "event_name"), "at"),
     "notifications": (("at", "router", "peer", "direction", "code", "subcode", "text"), "at"),
     "timers": (("at", "router", "peer", "timer", "late"), "at"),
+    "keepalives": (
+        (
+            *("router", "peer", "direction", "count", "outside"),
+            *("least", "greatest", "p99_late", "late"),
+        ),
+        "",
+    ),
+    "intervals": (
+        (
+            *("router", "peer", "timer", "count", "outside"),
+            *("least", "greatest", "mean_late", "late"),
+        ),
+        "",
+    ),
+    "expiries": (
+        ("at", "router", "peer", "kind", "hold", "waited", "late", "evidence"),
+        "at",
+    ),
     "routes": (("router", "prefix", "as_path", "next_hop", "from_peer", "reason"), ""),
+    "candidates": (
+        ("router", "prefix", "from_peer", "as_path", "local_pref", "med", "best", "lost"),
+        "",
+    ),
     "route_changes": (("at", "router", "prefix", "from_peer", "as_path"), "at"),
+    "acts": (("at", "router", "peer", "text"), "at"),
+    "causes": (
+        (
+            *("at", "router", "prefix", "told", "epoch", "number"),
+            *("since", "kind", "source", "source_epoch", "source_number"),
+        ),
+        "at",
+    ),
     "updates": (("at", "router", "peer", "direction", "octets"), "at"),
     "octets": (("at", "router", "peer", "direction", "octets"), "at"),
     "errors": (("at", "router", "peer", "text"), "at"),
@@ -93,7 +123,8 @@ def show(
     if table not in TABLES:
         raise UsageError(f"no table {table!r}{did_you_mean(table, TABLES)}")
     columns, order = TABLES[table]
-    filters = {"router": router, "peer": peer, "prefix": _prefix(prefix)}
+    prefix = None if prefix is None else read_prefix(prefix)
+    filters = {"router": router, "peer": peer, "prefix": prefix}
     chosen = {key: value for key, value in filters.items() if value is not None}
     where = {_column(table, columns, key): value for key, value in chosen.items()}
     query = f"SELECT {', '.join(columns)} FROM {table}"  # noqa: S608 -- names from TABLES only
@@ -104,7 +135,7 @@ def show(
     with open_run(path) as connection:
         for key in ("router", "peer"):
             if key in chosen:
-                _check_router(connection, chosen[key])
+                check_router(connection, chosen[key])
         return Result(columns, connection.execute(query, tuple(where.values())).fetchall())
 
 
@@ -152,8 +183,13 @@ def _check(connection: sqlite3.Connection, path: str | PathLike[str]) -> None:
             f"{path}: written by a newer bgplab (format {version}, this one reads"
             f" {schema.FORMAT})"
         )
+    if not version:
+        raise StoreError(f"{path}: not a complete run (format 0)")
     if version < schema.FORMAT:
-        raise StoreError(f"{path}: not a complete run (format {version})")
+        raise StoreError(
+            f"{path}: written by an older bgplab (format {version}, this one reads"
+            f" {schema.FORMAT}): run the topology again, or read it with that version"
+        )
 
 
 def _column(table: str, columns: tuple[str, ...], key: str) -> str:
@@ -167,16 +203,15 @@ def _column(table: str, columns: tuple[str, ...], key: str) -> str:
     return key
 
 
-def _check_router(connection: sqlite3.Connection, name: str) -> None:
+def check_router(connection: sqlite3.Connection, name: str) -> None:
+    """Raise UsageError for a router that is not of the run, with the nearest name."""
     known = {row[0]: None for row in connection.execute("SELECT name FROM router ORDER BY id")}
     if name not in known:
         raise UsageError(f"no router {name!r} in this run{did_you_mean(name, known)}")
 
 
-def _prefix(text: str | None) -> str | None:
+def read_prefix(text: str) -> str:
     """Write a prefix as the store does. Raises UsageError for what is none."""
-    if text is None:
-        return None
     try:
         return str(IPv4Network(text))
     except ValueError as error:

@@ -2,7 +2,7 @@
 
 Every level keeps the current state of each session, failed callbacks and malformed UPDATEs;
 `transitions` adds transitions, notifications, timer firings and route changes; `updates` every
-UPDATE; `octets` all octets.
+UPDATE, and why it was sent; `octets` all octets.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from bgplab.config import Level, RouterConfig
 from bgplab.facts import (
     BestChanged,
     CallbackFailed,
+    Caused,
     Fact,
     MalformedUpdate,
     NotificationReceived,
@@ -27,7 +28,7 @@ from bgplab.facts import (
     UpdateSent,
 )
 from bgplab.observe import schema
-from bgplab.observe.records import nanoseconds
+from bgplab.observe.record_forms import nanoseconds
 from bgplab.observe.store import Store
 from bgplab.session.events import State
 from bgplab.wire.nlri import format_prefix
@@ -84,7 +85,7 @@ class Recorder:
                 self._set(router, peer, SessionState(schema.DEAD, at, known.established), None)
 
     def router_restarted(self, name: str, pid: int, at: float) -> None:
-        """Record that a router that had died runs again, its sessions Idle; `at` in seconds.
+        """Record that a router that had died runs again, `at` in seconds, sessions in Idle.
 
         `pid` is that of its process, 0 if it has none.
         """
@@ -93,6 +94,11 @@ class Recorder:
         for (router, peer), known in self.sessions.items():
             if router == name:
                 self._set(router, peer, SessionState(State.IDLE, at, known.established), None)
+
+    def act(self, at: float, text: str, *routers: str) -> None:
+        """Record that something was done to a router, or to the link between two."""
+        router, peer = (*(self._ids[name] for name in routers), None, None)[:2]
+        self._store.add(schema.ADD_ACT, (nanoseconds(at), router, peer, text))
 
     def unsettled(self) -> list[tuple[str, str, SessionState]]:
         """List the sessions that are not Established, in the order of the plan."""
@@ -118,6 +124,7 @@ class Recorder:
         if level >= Level.UPDATES:
             handlers[UpdateSent] = self._update_sent
             handlers[UpdateReceived] = self._update_received
+            handlers[Caused] = self._caused
         if level >= Level.OCTETS:
             handlers[OctetsSent] = self._octets_sent
             handlers[OctetsReceived] = self._octets_received
@@ -178,27 +185,33 @@ class Recorder:
 
     def _update_sent(self, router: str, fact: UpdateSent) -> None:
         self.updates_sent += 1
-        self._message(schema.ADD_MESSAGE, router, fact, False)
+        self._update(router, fact, False)
 
     def _update_received(self, router: str, fact: UpdateReceived) -> None:
         self.updates_received += 1
-        self._message(schema.ADD_MESSAGE, router, fact, True)
+        self._update(router, fact, True)
+
+    def _update(self, router: str, fact: UpdateSent | UpdateReceived, received: bool) -> None:
+        row = (*self._where(router, fact), received, fact.octets, fact.epoch, fact.number)
+        self._store.add(schema.ADD_MESSAGE, row, len(fact.octets))
+
+    def _caused(self, router: str, fact: Caused) -> None:
+        at, prefix, told, epoch, number, since, kind, source, *place = fact
+        ids = self._ids
+        text = _prefix_text(prefix) if prefix else ""
+        what = (nanoseconds(at), ids[router], text, ids[told] if told else None, epoch, number)
+        why = (nanoseconds(since), kind, ids[source] if source else None, *place)
+        self._store.add(schema.ADD_CAUSE, (*what, *why))
 
     def _octets_sent(self, router: str, fact: OctetsSent) -> None:
-        self._message(schema.ADD_STREAM, router, fact, False)
+        self._octets(router, fact, False)
 
     def _octets_received(self, router: str, fact: OctetsReceived) -> None:
-        self._message(schema.ADD_STREAM, router, fact, True)
+        self._octets(router, fact, True)
 
-    def _message(
-        self,
-        statement: str,
-        router: str,
-        fact: UpdateSent | UpdateReceived | OctetsSent | OctetsReceived,
-        received: bool,
-    ) -> None:
+    def _octets(self, router: str, fact: OctetsSent | OctetsReceived, received: bool) -> None:
         row = (*self._where(router, fact), received, fact.octets)
-        self._store.add(statement, row, len(fact.octets))
+        self._store.add(schema.ADD_STREAM, row, len(fact.octets))
 
     def _callback_failed(self, router: str, fact: CallbackFailed) -> None:
         self.errors += 1

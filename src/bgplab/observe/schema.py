@@ -9,7 +9,7 @@ the plural that reads as text, with times in seconds since the start of the run.
 from __future__ import annotations
 
 APPLICATION_ID = int.from_bytes(b"bgpl")
-FORMAT = 1  # `user_version`; a reader refuses other numbers
+FORMAT = 2  # `user_version`; a reader refuses other numbers
 DEAD = -1  # the state of every session of a router that died
 
 TABLES = """
@@ -25,6 +25,7 @@ CREATE TABLE run (
 CREATE TABLE topology (name TEXT NOT NULL, yaml TEXT NOT NULL);
 CREATE TABLE state (number INTEGER PRIMARY KEY, name TEXT NOT NULL);
 CREATE TABLE event (number INTEGER PRIMARY KEY, name TEXT NOT NULL);
+CREATE TABLE cause_kind (number INTEGER PRIMARY KEY, name TEXT NOT NULL);
 CREATE TABLE router (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
     asn INTEGER NOT NULL, identifier TEXT, address TEXT, pid INTEGER,
@@ -57,7 +58,19 @@ CREATE TABLE route_change (
 );
 CREATE TABLE message (
     at INTEGER NOT NULL, router INTEGER NOT NULL, peer INTEGER NOT NULL,
-    received INTEGER NOT NULL, octets BLOB NOT NULL
+    received INTEGER NOT NULL, octets BLOB NOT NULL,
+    epoch INTEGER NOT NULL, number INTEGER NOT NULL -- of the session; the same at both ends
+);
+CREATE TABLE cause ( -- why a best route changed, or why a peer was told of a prefix
+    at INTEGER NOT NULL, router INTEGER NOT NULL, prefix TEXT NOT NULL, -- "": End-of-RIB
+    told INTEGER, -- NULL: the best route itself changed
+    epoch INTEGER NOT NULL, number INTEGER NOT NULL, -- of the UPDATE that was sent
+    since INTEGER NOT NULL, kind INTEGER NOT NULL, -- when and what: facts.CauseKind
+    source INTEGER, -- the peer whose session it happened in
+    source_epoch INTEGER NOT NULL, source_number INTEGER NOT NULL -- of the UPDATE received
+);
+CREATE TABLE act ( -- what was done to a router, or to the link between two
+    at INTEGER NOT NULL, router INTEGER, peer INTEGER, text TEXT NOT NULL
 );
 CREATE TABLE stream (
     at INTEGER NOT NULL, router INTEGER NOT NULL, peer INTEGER NOT NULL,
@@ -68,6 +81,30 @@ CREATE TABLE route (
     next_hop TEXT NOT NULL, peer INTEGER, -- NULL: own
     reason TEXT NOT NULL,
     PRIMARY KEY (router, prefix)
+) WITHOUT ROWID;
+CREATE TABLE candidate ( -- from level updates on: every path that a router holds in the end
+    router INTEGER NOT NULL, prefix TEXT NOT NULL, peer INTEGER, -- NULL: own
+    as_path TEXT NOT NULL, next_hop TEXT NOT NULL, origin TEXT NOT NULL,
+    local_pref INTEGER NOT NULL, med INTEGER, communities TEXT NOT NULL,
+    best INTEGER NOT NULL,
+    lost TEXT NOT NULL, -- the step of the decision at which it lost, "" for the best
+    reason TEXT NOT NULL
+);
+CREATE TABLE timing ( -- what a session end measured of its timers, at the end of the run
+    router INTEGER NOT NULL, peer INTEGER NOT NULL,
+    kind TEXT NOT NULL, -- sent, received: silence before KEEPALIVEs; connect-retry; mrai
+    count INTEGER NOT NULL, outside INTEGER NOT NULL,
+    least REAL NOT NULL, greatest REAL NOT NULL, -- shares of what the timer is set to
+    late REAL NOT NULL, mean_late REAL NOT NULL, -- seconds on the lab's clock
+    p99_late REAL, -- of KeepaliveTimer, in seconds of the machine
+    PRIMARY KEY (router, peer, kind)
+) WITHOUT ROWID;
+CREATE TABLE expiry ( -- hold timers that expired
+    at INTEGER NOT NULL, router INTEGER NOT NULL, peer INTEGER NOT NULL,
+    kind TEXT NOT NULL, -- genuine, starvation, unclear
+    hold INTEGER NOT NULL, waited_ns INTEGER NOT NULL, late_ns INTEGER NOT NULL,
+    evidence TEXT NOT NULL,
+    PRIMARY KEY (at, router, peer)
 ) WITHOUT ROWID;
 CREATE TABLE failure (
     at INTEGER NOT NULL, router INTEGER NOT NULL, peer INTEGER, text TEXT NOT NULL
@@ -82,6 +119,7 @@ _SECONDS = "({0} - (SELECT started_ns FROM run)) / 1e9"
 _AT = _SECONDS.format("t.at") + " AS at, r.name AS router"
 _BOTH = "JOIN router r ON r.id = t.router JOIN router p ON p.id = t.peer"
 _EITHER = "JOIN router r ON r.id = t.router LEFT JOIN router p ON p.id = t.peer"
+_EITHER_SOURCE = "JOIN router r ON r.id = t.router LEFT JOIN router p ON p.id = t.source"
 _DIRECTION = "CASE t.received WHEN 1 THEN 'received' ELSE 'sent' END AS direction"
 
 VIEWS = f"""
@@ -109,11 +147,38 @@ CREATE VIEW route_changes AS
     FROM route_change t {_EITHER};
 CREATE VIEW updates AS
     SELECT {_AT}, p.name AS peer, {_DIRECTION}, hex(t.octets) AS octets FROM message t {_BOTH};
+CREATE VIEW causes AS
+    SELECT {_AT}, t.prefix, o.name AS told, t.epoch, t.number,
+        {_SECONDS.format("t.since")} AS since, k.name AS kind, p.name AS source,
+        t.source_epoch, t.source_number
+    FROM cause t {_EITHER_SOURCE} LEFT JOIN router o ON o.id = t.told
+        JOIN cause_kind k ON k.number = t.kind;
+CREATE VIEW acts AS
+    SELECT {_SECONDS.format("t.at")} AS at, r.name AS router, p.name AS peer, t.text
+    FROM act t LEFT JOIN router r ON r.id = t.router LEFT JOIN router p ON p.id = t.peer;
 CREATE VIEW octets AS
     SELECT {_AT}, p.name AS peer, {_DIRECTION}, hex(t.octets) AS octets FROM stream t {_BOTH};
 CREATE VIEW routes AS
     SELECT r.name AS router, t.prefix, t.as_path, t.next_hop,
         ifnull(p.name, 'own') AS from_peer, t.reason FROM route t {_EITHER};
+CREATE VIEW candidates AS
+    SELECT r.name AS router, t.prefix, ifnull(p.name, 'own') AS from_peer, t.as_path,
+        t.next_hop, t.origin, t.local_pref, t.med, t.communities, t.best, t.lost, t.reason
+    FROM candidate t {_EITHER};
+CREATE VIEW keepalives AS
+    SELECT r.name AS router, p.name AS peer, t.kind AS direction, t.count, t.outside,
+        t.least, t.greatest, t.p99_late, t.late
+    FROM timing t {_BOTH} WHERE t.kind IN ('sent', 'received')
+    ORDER BY t.router, t.peer, t.kind DESC;
+CREATE VIEW intervals AS
+    SELECT r.name AS router, p.name AS peer, t.kind AS timer, t.count, t.outside,
+        t.least, t.greatest, t.mean_late, t.late
+    FROM timing t {_BOTH} WHERE t.kind NOT IN ('sent', 'received')
+    ORDER BY t.router, t.peer, t.kind;
+CREATE VIEW expiries AS
+    SELECT {_AT}, p.name AS peer, t.kind, t.hold, t.waited_ns / 1e9 AS waited,
+        t.late_ns / 1e9 AS late, t.evidence
+    FROM expiry t {_BOTH};
 CREATE VIEW errors AS
     SELECT {_AT}, ifnull(p.name, '') AS peer, t.text FROM failure t {_EITHER};
 CREATE VIEW malformed AS
@@ -131,13 +196,20 @@ ADD_TRANSITION = _insert("transition", 6)
 ADD_NOTIFICATION = _insert("notification", 8)
 ADD_TIMER = _insert("timer", 5)
 ADD_ROUTE_CHANGE = _insert("route_change", 5)
-ADD_MESSAGE = _insert("message", 5)
+ADD_MESSAGE = _insert("message", 7)
+ADD_CAUSE = _insert("cause", 11)
+ADD_ACT = _insert("act", 4)
 ADD_STREAM = _insert("stream", 5)
 ADD_ROUTE = _insert("route", 6).replace("INSERT", "INSERT OR REPLACE")
+ADD_CANDIDATE = _insert("candidate", 12)
 ADD_FAILURE = _insert("failure", 4)
 ADD_MALFORMED = _insert("malformed_update", 5)
 
+PUT_TIMING = _insert("timing", 10).replace("INSERT", "INSERT OR REPLACE")
+PUT_EXPIRY = _insert("expiry", 8).replace("INSERT", "INSERT OR REPLACE")
+
 DROP_ROUTES = "DELETE FROM route WHERE router = ?"
+DROP_CANDIDATES = "DELETE FROM candidate WHERE router = ?"
 SET_SESSION = (
     "UPDATE session SET state = ?, since_ns = ?, established = ? WHERE router = ? AND peer = ?"
 )
@@ -154,5 +226,6 @@ BULK = {  # what may be dropped when the disk is too slow: the table's name in `
     ADD_TIMER: "timers",
     ADD_ROUTE_CHANGE: "route_changes",
     ADD_MESSAGE: "updates",
+    ADD_CAUSE: "causes",
     ADD_STREAM: "octets",
 }

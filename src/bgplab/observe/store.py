@@ -3,8 +3,8 @@
 The owner's thread only appends rows to a list. A batch (1,000 rows, or whatever has gathered
 when the owner calls `submit`, say every 100 ms) goes through a queue to the writer thread,
 which stores it in one transaction. The owner never waits: while more than `BACKLOG` octets are
-queued, rows of the bulky tables (timers, route changes, updates, octets) are dropped and
-counted in `lost`, which is part of the run's record; all others are always kept.
+queued, rows of the bulky tables (timers, route changes, updates, causes, octets) are dropped
+and counted in `lost`, which is part of the run's record; all others are always kept.
 
 The first failure of the writer is told to the owner by a callback, raised again by `flush` and
 `close`, and ends the recording.
@@ -28,7 +28,9 @@ from typing import Any, NamedTuple
 from bgplab import __version__
 from bgplab.config import Level, RouterConfig
 from bgplab.errors import StoreError
+from bgplab.facts import CauseKind
 from bgplab.observe import schema
+from bgplab.observe.candidates import Candidate
 from bgplab.session.events import Event, State
 
 BATCH = 1_000  # rows
@@ -197,6 +199,29 @@ class Store:
             {schema.DROP_ROUTES: [(number,)], schema.ADD_ROUTE: rows}, len(rows) * ROW_COST
         )
 
+    def put_candidates(self, router: str, paths: Iterable[Candidate]) -> None:
+        """Replace what is recorded of all paths that a router holds."""
+        ids = self.ids
+        number = ids[router]
+        rows: list[Row] = [
+            (
+                *(number, path.prefix, ids[path.peer] if path.peer else None, path.as_path),
+                *(path.next_hop, path.origin, path.local_pref, path.med),
+                *(" ".join(path.communities), path.best, path.lost, path.reason),
+            )
+            for path in paths
+        ]
+        self.submit()
+        self._put(
+            {schema.DROP_CANDIDATES: [(number,)], schema.ADD_CANDIDATE: rows},
+            2 * len(rows) * ROW_COST,
+        )
+
+    def put(self, statements: Statements) -> None:
+        """Run statements of `schema` with their rows in one transaction, after the others."""
+        self.submit()
+        self._put(statements, sum(map(len, statements.values())) * ROW_COST)
+
     def finish(self, verdict: str, exit_code: int, report: Mapping[str, object]) -> None:
         """Record how the run ended; `report` is kept as JSON. The last call counts."""
         row = (self._clock(), verdict, exit_code, json.dumps(report))
@@ -323,6 +348,8 @@ def _lay_out(connection: sqlite3.Connection, info: RunInfo, started: int, wall: 
     connection.executemany("INSERT INTO state VALUES (?, ?)", states)
     events = [(event.value, event.label) for event in Event]
     connection.executemany("INSERT INTO event VALUES (?, ?)", events)
+    kinds = [(kind.value, kind.name.lower().replace("_", " ")) for kind in CauseKind]
+    connection.executemany("INSERT INTO cause_kind VALUES (?, ?)", kinds)
 
 
 def _enter_routers(

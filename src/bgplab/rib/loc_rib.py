@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from bgplab.rib.adj_in import AdjRibIn
 from bgplab.rib.decision import explain, select
 from bgplab.rib.path import Path
@@ -28,6 +30,10 @@ class LocRib:
         if prefix in self.own:
             found.insert(0, self.own[prefix])
         return found
+
+    def known(self) -> list[bytes]:
+        """List every prefix that there is a path to, usable or not."""
+        return list(dict.fromkeys(chain(self.own, *self._tables)))
 
     def concerned(self, prefix: bytes, old: Path | None, new: Path | None) -> bool:
         """Tell whether the best path may change where a peer's path changes from old to new.

@@ -100,6 +100,7 @@ def restart_retry(machine: Machine, now: float) -> None:
     """Restart ConnectRetryTimer with its configured value, with jitter."""
     base = machine.config.timers.connect_retry
     machine.timers.connect_retry = now + machine.session.jitter(base) if base else STOPPED
+    machine.retry_since = now
 
 
 def stop_retry(machine: Machine, now: float) -> None:
@@ -138,6 +139,18 @@ def restart_keepalive(machine: Machine, now: float) -> None:
     """Restart KeepaliveTimer with jitter, unless the negotiated hold time is zero."""
     base = machine.negotiated.keepalive
     machine.timers.keepalive = now + machine.session.jitter(base) if base else STOPPED
+
+
+def put_off_keepalive(machine: Machine, now: float) -> None:
+    """Restart KeepaliveTimer, as an UPDATE has just been sent.
+
+    Jitter could draw an earlier time than that at which the engine is going to call, which is
+    no later than what the timer was set to before, hence in the window too (section 10).
+    """
+    restart_keepalive(machine, now)
+    timers, call = machine.timers, machine.session.next_deadline
+    if timers.keepalive < call:  # noqa: PLR1730 -- max() takes thrice as long
+        timers.keepalive = call
 
 
 def restart_send_hold(machine: Machine, now: float) -> None:

@@ -9,7 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bgplab.errors import HeaderError, WireError
-from bgplab.facts import NotificationReceived, NotificationSent, OctetsSent, TimerFired
+from bgplab.facts import (
+    HoldExpired,
+    NotificationReceived,
+    NotificationSent,
+    OctetsSent,
+    SessionEnded,
+    TimerFired,
+)
 from bgplab.session.actions import restart_send_hold
 from bgplab.session.damping import CEASE, start_event
 from bgplab.session.effects import Close, Send
@@ -59,7 +66,9 @@ class Machine:
     `connection` is 0 while there is no TCP connection. `reason` is the NOTIFICATION that the
     next event may send, `kind` is the type of the message last received. UPDATEs that arrive
     together are one event: `bodies` holds them, in their order. `injected` counts the routing
-    messages that were sent past the state machine, which `outgoing` has cut apart.
+    messages that were sent past the state machine, which `outgoing` has cut apart. `sent_at`
+    and `heard_at` are when octets last left and arrived, `retry_since` when ConnectRetryTimer
+    was set.
     """
 
     __slots__ = (
@@ -70,11 +79,14 @@ class Machine:
         "deletes_routes",
         "epoch",
         "framer",
+        "heard_at",
         "injected",
         "kind",
         "negotiated",
         "outgoing",
         "reason",
+        "retry_since",
+        "sent_at",
         "session",
         "state",
         "timers",
@@ -98,6 +110,7 @@ class Machine:
         self.bodies: list[bytes] = []
         self.deletes_routes = False
         self.unsent = False
+        self.sent_at = self.heard_at = self.retry_since = 0.0
 
     def fire(self, event: Event, now: float) -> None:
         """Let an event happen: the first row whose guard holds applies.
@@ -128,10 +141,31 @@ class Machine:
         setattr(self.timers, name, STOPPED)
         if session.tells_keepalives or name != "keepalive":
             session.emit(TimerFired(now, session.name, name, now - deadline))
+        self._observe(name, deadline, now)
         event = TIMER_EVENTS[name]
         if name == "idle_hold" and not self.config.flags.damp_peer_oscillations:
             event = start_event(self.config, manual=False)
         self.fire(event, now)
+
+    def _observe(self, name: str, deadline: float, now: float) -> None:
+        """Keep account of the interval that a timer has ended."""
+        timing, late = self.session.timing, now - deadline
+        if name == "keepalive":
+            timing.fired(timing.sent, now - self.sent_at, self.negotiated.keepalive, late)
+        elif name == "connect_retry":
+            base = self.config.timers.connect_retry
+            timing.fired(timing.connect_retry, now - self.retry_since, base, late)
+        elif name == "hold" and self.state >= State.OPEN_CONFIRM:
+            hold, peer = self.negotiated.hold, self.session.name
+            self.session.emit(
+                HoldExpired(now, peer, self.epoch, self.heard_at, deadline - hold, hold, late)
+            )
+
+    def tell_end(self, now: float) -> None:
+        """Tell what this end sent and when, as the connection has left Established."""
+        session = self.session
+        keepalive, late = self.negotiated.keepalive, session.timing.sent.late
+        session.emit(SessionEnded(now, session.name, self.epoch, self.sent_at, keepalive, late))
 
     def attach(self, connection: int, epoch: int) -> None:
         """Take a TCP connection that has come up; its stream starts anew."""
@@ -154,6 +188,7 @@ class Machine:
     def transmit(self, octets: bytes, now: float) -> None:
         """Send whole messages; SendHoldTimer restarts if nothing was waiting to leave."""
         session = self.session
+        self.sent_at = now
         session.emit(Send(self.connection, octets))
         if session.records_octets:
             session.emit(OctetsSent(now, session.name, octets))
@@ -165,11 +200,14 @@ class Machine:
     def inject(self, octets: bytes, now: float) -> list[bytes]:
         """Send any octets; give the routing messages that they complete.
 
-        What follows a malformed header is none: the peer will not read it.
+        What follows a malformed header is none: the peer will not read it. KeepaliveTimer goes
+        on as if nothing had been sent.
         """
-        if not self.connection or not octets:
+        if not self.connection:
             return []
+        sent_at = self.sent_at
         self.transmit(octets, now)
+        self.sent_at = sent_at
         if self.outgoing is None:
             self.outgoing = Framer()
         self.outgoing.feed(octets)
@@ -188,7 +226,9 @@ class Machine:
         """Send a NOTIFICATION, if there is a connection to send it on."""
         if not self.connection:
             return
+        sent_at = self.sent_at
         self.transmit(encode_notification(notification), now)
+        self.sent_at = sent_at  # it ends the session, it does not keep it alive
         code, subcode, data = notification.code, notification.subcode, notification.data
         self.session.emit(NotificationSent(now, self.session.name, code, subcode, data))
 
@@ -205,6 +245,8 @@ class Machine:
         framer = self.framer
         if data == KEEPALIVE_MESSAGE and self.state is State.ESTABLISHED and not framer.pending:
             self.kind = KEEPALIVE  # by far the most frequent: nothing to cut, nothing to decode
+            self.session.timing.heard(now - self.heard_at, self.negotiated.keepalive)
+            self.heard_at = now
             self.fire(Event.KEEPALIVE_MSG, now)
             return
         framer.feed(data)
@@ -222,11 +264,16 @@ class Machine:
         except WireError as error:
             self.reason = Notification(error.code, error.subcode, error.data)
             self.fire(ERROR_EVENTS[error.code], now)
+        finally:
+            self.heard_at = now
 
     def _take(self, kind: int, body: bytes, now: float) -> None:
         """Turn one message, not an UPDATE, into its event. Raises WireError."""
         self.kind = kind
         if kind == KEEPALIVE:
+            if self.state is State.ESTABLISHED:
+                self.session.timing.heard(now - self.heard_at, self.negotiated.keepalive)
+                self.heard_at = now
             self.fire(Event.KEEPALIVE_MSG, now)
         elif kind == OPEN:
             self._take_open(body, now)

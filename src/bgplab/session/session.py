@@ -17,17 +17,18 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from bgplab.config import Level, PeerConfig, RouterConfig
-from bgplab.facts import OctetsReceived, StateChanged, UpdateReceived, UpdateSent
-from bgplab.session.actions import restart_keepalive
+from bgplab.facts import OctetsReceived, StateChanged
+from bgplab.session.actions import put_off_keepalive
 from bgplab.session.collision import Connection, Verdict, is_higher, resolve
 from bgplab.session.damping import CEASE, Damping, start_event
 from bgplab.session.effects import Close, Dial, Effect
 from bgplab.session.events import Event, State
+from bgplab.session.intervals import Timing
 from bgplab.session.machine import Machine
 from bgplab.session.negotiate import Negotiated, identifier_of
 from bgplab.session.routes import Routes
 from bgplab.session.timers import STOPPED, Jitter
-from bgplab.wire.header import HEADER_LENGTH, UPDATE
+from bgplab.session.traffic import Traffic
 from bgplab.wire.notification import Notification, shutdown_message
 from bgplab.wire.refresh import REQUEST, decode_refresh
 
@@ -37,13 +38,12 @@ if TYPE_CHECKING:
 SHUTDOWN, RESET = 2, 4  # Cease subcodes of RFC 4486
 
 
-class Session:
+class Session(Traffic):
     """One peering as configured; Idle until `start`.
 
-    `sent` and `received` count the routing messages (UPDATE, ROUTE-REFRESH) of the present
-    epoch, the other counters those of the session's life. `next_deadline` (infinity if none)
-    is never later than what is due next, and may be earlier: an early `tick` does nothing.
-    `tells_keepalives` is whether each expiry of KeepaliveTimer is a fact, as others are.
+    `next_deadline` (infinity if none) is never later than what is due next, and may be earlier:
+    an early `tick` does nothing. `timing` is over the session's life. `tells_keepalives` is
+    whether each expiry of KeepaliveTimer is a fact, as others are.
     """
 
     def __init__(
@@ -55,19 +55,16 @@ class Session:
         rng: random.Random,
         connections: Iterator[int],
     ) -> None:
+        super().__init__(config.name, local, emit)
         self.config = config
         self.local = local
-        self.name = config.name
         self.internal = config.asn == local.asn
-        self.emit = emit
         self.damping = Damping(config)
         self.jitter = Jitter(config.flags.jitter, rng).__call__  # called faster than a Jitter
+        self.timing = Timing(config)
         self.records_octets = local.level >= Level.OCTETS
         self.tells_keepalives = True
         self.next_deadline = math.inf
-        self.sent = self.received = 0
-        self.updates_sent = self.updates_received = 0
-        self._records_updates = local.level >= Level.UPDATES
         self._routes = routes
         self._connections = connections
         self._primary = Machine(self)
@@ -95,6 +92,11 @@ class Session:
     def negotiated(self) -> Negotiated:
         """Return the terms of the session; of use in OpenConfirm and Established."""
         return self._primary.negotiated
+
+    @property
+    def last_times(self) -> tuple[float, float]:
+        """Return when octets were last sent and last arrived; 0 for never."""
+        return self._primary.sent_at, self._primary.heard_at
 
     # What the operator asks
 
@@ -245,31 +247,19 @@ class Session:
         if machine.state is not State.ESTABLISHED or not messages:
             return
         machine.transmit(b"".join(messages), now)
-        restart_keepalive(machine, now)
-        self._count_sent(messages, now)
+        put_off_keepalive(machine, now)
+        self.count_sent(messages, machine.epoch, now)
 
     def inject(self, octets: bytes, now: float) -> None:
         """Send any octets past the state machine, if there is a connection.
 
         Whole routing messages among them count as sent, since the peer will count them.
         """
-        self._count_sent(self._primary.inject(octets, now), now)
-
-    def _count_sent(self, messages: Sequence[bytes], now: float) -> None:
-        self.sent += len(messages)
-        updates = [message for message in messages if message[HEADER_LENGTH - 1] == UPDATE]
-        self.updates_sent += len(updates)
-        if self._records_updates:
-            for message in updates:
-                self.emit(UpdateSent(now, self.name, message[HEADER_LENGTH:]))
+        self.count_sent(self._primary.inject(octets, now), self.epoch, now)
 
     def deliver(self, bodies: Sequence[bytes], now: float) -> None:
         """Hand UPDATEs to the router, in their order. Raises what the router raises."""
-        self.received += len(bodies)
-        self.updates_received += len(bodies)
-        if self._records_updates:
-            for body in bodies:
-                self.emit(UpdateReceived(now, self.name, body))
+        self.count_received(bodies, self._primary.epoch, now)
         self._routes.update(self, bodies, now)
 
     def deliver_refresh(self, body: bytes, now: float) -> None:
@@ -359,6 +349,8 @@ class Session:
             self._promote(self._second, None, old, event, now)
         else:
             self._settle_primary(old, event, now)
+        if old >= State.OPEN_CONFIRM > new:
+            machine.tell_end(now)
         if new is State.OPEN_CONFIRM:
             self._keep_only(machine, now)
         self._rearm()

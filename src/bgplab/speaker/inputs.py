@@ -102,6 +102,7 @@ class SetPolicy(NamedTuple):
     peers: tuple[str, ...] = ()
     imports: tuple[Rule, ...] | None = None
     exports: tuple[Rule, ...] | None = None
+    leak: bool | None = None  # whether they are told of all routes, relationship or not
 
 
 class Inject(NamedTuple):

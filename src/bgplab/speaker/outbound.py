@@ -12,6 +12,7 @@ from bgplab.policy.chain import compile_chain
 from bgplab.policy.relationships import export_rules
 from bgplab.rib.adj_out import AdjRibOut
 from bgplab.rib.path import Local, Path, Policy
+from bgplab.session.intervals import Intervals
 from bgplab.session.session import Session
 from bgplab.wire.update import END_OF_RIB, encode_updates
 
@@ -34,12 +35,17 @@ class Outbound:
         "_end_of_rib",
         "_factor",
         "_flags",
+        "_leaks",
         "_local",
         "_policy",
         "_quiet_until",
         "_rng",
+        "_rules",
+        "_since",
+        "_waits",
         "adj",
         "congested",
+        "mrai",
         "session",
     )
 
@@ -55,12 +61,17 @@ class Outbound:
         self.congested = False
         self._local = local
         self._config = config
+        self._rules = session.config.exports
+        self._leaks = False  # whether its relationship does not count
         self._policy = self._chain(session.config)
         self._flags = config.flags
         self._rng = rng
         self._factor = rng.uniform(JITTER, 1.0)
         self._quiet_until = -math.inf  # MinRouteAdvertisementIntervalTimer runs until then
         self._end_of_rib = False
+        self.mrai = Intervals()  # those after which routes left that had waited for their end
+        self._since = -math.inf  # when MRAI was last set
+        self._waits = False  # whether routes are held until it is over
 
     def clear(self) -> None:
         """Forget all: the session begins anew, or is no longer Established."""
@@ -68,10 +79,20 @@ class Outbound:
         self.congested = False
         self._end_of_rib = False
         self._quiet_until = -math.inf
+        self._waits = False
 
-    def set_rules(self, rules: tuple[Rule, ...]) -> None:
-        """Let out by other rules what is staged from now on; those of a relationship stay."""
-        self._policy = self._chain(replace(self.session.config, exports=rules))
+    def set_rules(self, rules: tuple[Rule, ...] | None, leak: bool | None) -> None:
+        """Let out by other rules what is staged from now on; None: as before.
+
+        Those of a relationship stay in force, unless routes are to leak.
+        """
+        peer = self.session.config
+        self._rules = self._rules if rules is None else rules
+        self._leaks = self._leaks if leak is None else leak
+        relationship = "" if self._leaks else peer.relationship
+        self._policy = self._chain(
+            replace(peer, exports=self._rules, relationship=relationship)
+        )
 
     def _chain(self, peer: PeerConfig) -> Policy | None:
         return compile_chain(export_rules(self._config, peer), peer.name)
@@ -128,6 +149,7 @@ class Outbound:
         Source: RFC 4271 section 9.2.1.1.
         """
         if self.congested:
+            self._waits = False  # it is not MRAI that keeps them
             return
         free = now >= self._quiet_until
         withdraw = free or not self._flags.rate_limit_withdrawals
@@ -137,10 +159,23 @@ class Outbound:
             self._end_of_rib = False
             messages.append(END_OF_RIB)
         if messages:
-            self.session.send_updates(messages, now)
+            self._transmit(messages, now)
         mrai = self.session.config.timers.mrai
-        if mrai > 0 and (groups or (withdrawn and self._flags.rate_limit_withdrawals)):
-            self._quiet_until = now + mrai * self._jitter()
+        if mrai > 0:
+            if free and self._waits:
+                self._observe(mrai, now)
+            if groups or (withdrawn and self._flags.rate_limit_withdrawals):
+                self._quiet_until = now + mrai * self._jitter()
+                self._since = now
+            self._waits = self.held and now < self._quiet_until
+
+    def _observe(self, mrai: float, now: float) -> None:
+        """Keep account of an interval whose end has let routes go."""
+        late = now - self._quiet_until
+        self.session.timing.fired(self.mrai, now - self._since, mrai, late)
+
+    def _transmit(self, messages: list[bytes], now: float) -> None:
+        self.session.send_updates(messages, now)
 
     def _jitter(self) -> float:
         """Draw the factor of RFC 4271 section 10, as the session's flag says."""

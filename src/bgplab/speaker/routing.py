@@ -13,13 +13,15 @@ from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
-from bgplab.config import Level, RouterConfig, Rule
+from bgplab.config import Level, RouterConfig
 from bgplab.facts import BestChanged, MalformedUpdate
 from bgplab.rib.loc_rib import LocRib
 from bgplab.rib.path import Local, Path, Source
 from bgplab.session.effects import Effect
+from bgplab.session.intervals import Intervals
 from bgplab.session.session import Session
 from bgplab.speaker.inbound import Inbound
+from bgplab.speaker.inputs import SetPolicy
 from bgplab.speaker.outbound import JITTER, Export, Kind, Outbound
 from bgplab.speaker.pacer import Pacer
 from bgplab.wire.attributes import (
@@ -42,6 +44,8 @@ ROUTE_REFRESH = 0  # the plain request among the subtypes of RFC 7313
 
 class Routing:
     """All routes of one router. Implements `bgplab.session.session.Routes` for its sessions."""
+
+    outbound: type[Outbound] = Outbound
 
     def __init__(
         self, config: RouterConfig, emit: Callable[[Effect], None], rng: random.Random
@@ -75,7 +79,9 @@ class Routing:
     def add(self, session: Session) -> None:
         """Know a session; its order among the sessions is the order of candidates."""
         self._inbound[session.name] = Inbound(session)
-        self._outbound[session.name] = Outbound(session, self._local, self.config, self._rng)
+        self._outbound[session.name] = self.outbound(
+            session, self._local, self.config, self._rng
+        )
         self.loc_rib.watch([inbound.adj for inbound in self._inbound.values()])
 
     def start(self, now: float) -> None:
@@ -122,6 +128,10 @@ class Routing:
     def coalesced(self) -> float:
         """The longest time in seconds that changes were held together before a decision."""
         return self._pacer.longest
+
+    def mrai_intervals(self, peer: str) -> Intervals:
+        """Give the intervals of MinRouteAdvertisementIntervalTimer that a peer had to wait."""
+        return self._outbound[peer].mrai
 
     # What sessions tell (bgplab.session.session.Routes).
 
@@ -196,22 +206,21 @@ class Routing:
     def set_policy(
         self,
         session: Session,
-        imports: tuple[Rule, ...] | None,
-        exports: tuple[Rule, ...] | None,
+        given: SetPolicy,
         now: float,
     ) -> None:
         """Apply other rules towards a peer; None leaves a direction as it is.
 
         What it is told changes at once; it is asked to announce its routes again (RFC 2918).
         """
+        _, imports, exports, leak = given
         inbound, out = self._inbound[session.name], self._outbound[session.name]
         if imports is not None:
             inbound.set_rules(imports)
-        if exports is not None:
-            out.set_rules(exports)
+        out.set_rules(exports, leak)
         if not session.established:
             return
-        if exports is not None:
+        if exports is not None or leak is not None:
             out.stage(out.exports(self.loc_rib.best.items()))
             self._touch(now)
         if imports is None:

@@ -16,11 +16,12 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from bgplab.config import RouterConfig
+from bgplab.config import Level, RouterConfig
 from bgplab.session.effects import Close, Dial, Effect
 from bgplab.session.session import Session
 from bgplab.speaker import inputs
 from bgplab.speaker.routing import Routing
+from bgplab.speaker.traced import TracedRouting
 
 if TYPE_CHECKING:
     import random
@@ -33,7 +34,8 @@ class Speaker:
         self.config = config
         self._effects: list[Effect] = []
         emit = self._effects.append
-        self.routing = Routing(config, emit, rng)
+        causes = config.level >= Level.UPDATES
+        self.routing = (TracedRouting if causes else Routing)(config, emit, rng)
         self.sessions: dict[str, Session] = {}
         self._by_address: dict[str, Session] = {}
         self._by_connection: dict[int, Session] = {}
@@ -197,7 +199,7 @@ class Speaker:
 
     def _set_policy(self, given: inputs.SetPolicy, now: float) -> None:
         for session in self._named(given.peers):
-            self.routing.set_policy(session, given.imports, given.exports, now)
+            self.routing.set_policy(session, given, now)
 
     def _inject(self, given: inputs.Inject, now: float) -> None:
         self.sessions[given.peer].inject(given.octets, now)

@@ -157,7 +157,7 @@ class ExpectKeepalive:
 Invariant = ExpectRoute | ExpectNoRoute | ExpectState | ExpectValleyFree | ExpectLoopFree
 
 
-Expectation = (
+Statement = (
     ExpectRoute
     | ExpectNoRoute
     | ExpectReachable
@@ -174,6 +174,16 @@ Expectation = (
     | ExpectSameRoutes
     | ExpectKeepalive
 )
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectNot:
+    """A statement does not hold at this moment."""
+
+    statement: Statement
+
+
+Expectation = Statement | ExpectNot
 
 
 @dataclass(frozen=True, slots=True)

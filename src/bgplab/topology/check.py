@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from bgplab.topology.document import Document, Path
+from bgplab.topology.fidelity import Fidelity
 from bgplab.topology.fields import Model
 from bgplab.topology.generate import Generated
+from bgplab.topology.graph import HowTested
 from bgplab.topology.model import Defaults, File, Group, Lab, Link, Node
 from bgplab.topology.units import brief
 
@@ -23,6 +25,13 @@ if TYPE_CHECKING:
 
 SUGGEST_LIMIT = 2_000  # names beyond which we look for no likeness: it costs more than it helps
 _M = TypeVar("_M", bound=Model)
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadStep:
+    """A step that has mistakes; `key` is what it was likely meant to be, "" if nobody knows."""
+
+    key: str
 
 
 @dataclass(slots=True)
@@ -38,8 +47,9 @@ class Parts:
     generate: list[tuple[Path, Generated]] = field(default_factory=list)
     ibgp: str = "mesh"
     complete: bool = True  # False: some routers or groups may be missing here
-    scenario: list[tuple[Path, StepModel]] = field(default_factory=list)
-    all_steps: bool = True  # False: some steps may be missing here
+    scenario: list[tuple[Path, StepModel | UnreadStep]] = field(default_factory=list)
+    test: HowTested = field(default_factory=HowTested)
+    fidelity: Fidelity = field(default_factory=Fidelity)
 
 
 def parse(document: Document) -> Parts:
@@ -77,6 +87,8 @@ def _parse(document: Document) -> Parts:
         links=links,
         generate=generate,
         ibgp=lab.ibgp,
+        test=file.test.value(),
+        fidelity=file.fidelity,
     )
 
 
@@ -139,21 +151,34 @@ def _sound(model: type[_M], data: object) -> _M | None:
 
 
 def _take_steps(document: Document, parts: Parts) -> None:
-    """Validate the steps of a scenario one by one, and keep the sound ones."""
+    """Validate the steps of a scenario one by one; each keeps its place."""
     steps = _dig(document.data, ("scenario",))
     if not steps or not isinstance(steps, list):
-        parts.all_steps = not steps
         return
-    from bgplab.topology.scenario import ScenarioStep
+    from bgplab.topology.scenario import read_step
 
-    adapter: TypeAdapter[StepModel] = TypeAdapter(ScenarioStep)
     for i, item in enumerate(steps):
+        path = ("scenario", i)
         try:
-            parts.scenario.append((("scenario", i), adapter.validate_python(item)))
+            parts.scenario.append((path, read_step(item)))
+            continue
         except ValidationError as error:
-            parts.all_steps = False
             for fault in error.errors(include_url=False):
-                _report(document, {**fault, "loc": ("scenario", i, *fault["loc"])})
+                _report(document, {**fault, "loc": (*path, *fault["loc"])})
+        except ValueError as error:
+            document.report(path, str(error))
+        parts.scenario.append((path, UnreadStep(_meant(item))))
+
+
+def _meant(item: object) -> str:
+    """Guess the key of a step that has mistakes."""
+    from difflib import get_close_matches
+
+    from bgplab.topology.scenario import STEPS
+
+    given = [key for key in item if not key.startswith("x-")] if isinstance(item, dict) else []
+    near = get_close_matches(given[0][:64], STEPS, 1) if len(given) == 1 else []
+    return near[0] if near else ""
 
 
 def _sound_generator(data: object) -> Generated | None:
@@ -174,7 +199,8 @@ def _report(document: Document, fault: Any) -> None:
         if len(path) == 1 and key in Lab.model_fields:
             hint = "; it belongs under 'topology'"
         else:
-            hint = suggest(key, _known(document, path))
+            known = [other for other in _known(document, path) if other != key]
+            hint = suggest(key, known)
         document.report(path, f"unknown key {key!r}{hint}", key=True)
     elif kind in ("missing", "union_tag_not_found"):
         key = missing if kind == "missing" else "model"
@@ -259,6 +285,7 @@ _LIMITS = {
     "greater_than_equal": ("at least", "ge"),
     "less_than_equal": ("at most", "le"),
     "less_than": ("less than", "lt"),
+    "greater_than": ("more than", "gt"),
     "multiple_of": ("a multiple of", "multiple_of"),
 }
 
@@ -277,4 +304,7 @@ def _explain(kind: str, fault: Any) -> str:
     if kind in _LIMITS:
         words, key = _LIMITS[kind]
         return f"expected {words} {context[key]}, not {value}"
+    if kind == "too_short":
+        least, given = context["min_length"], context["actual_length"]
+        return f"expected a list of at least {least}, not of {given}"
     return f"{fault['msg'][0].lower()}{fault['msg'][1:]} (not {value})"

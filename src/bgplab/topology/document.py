@@ -14,6 +14,7 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from bgplab.errors import Problem, TopologyError
+from bgplab.topology.flow import flow
 from bgplab.topology.units import brief
 
 MAX_OCTETS = 8 * 1024 * 1024
@@ -84,6 +85,7 @@ class Document:
         self._seen: set[int] = set()
         self._aliased = 0
         self._unread: set[Path] = set()
+        self._included: dict[str, Document] = {}
         self._root = self._compose()
         self.data: object = self._build(self._root, (), 0)
 
@@ -92,6 +94,8 @@ class Document:
 
         A path that leads nowhere ends at the innermost value that exists.
         """
+        if path and path[0] in self._included:
+            return self._included[str(path[0])].locate(path, key=key)
         node = self._root
         label: Node = node
         for step in path:
@@ -107,14 +111,51 @@ class Document:
 
         What could not be read has been noted already, and is not noted again.
         """
+        if path and path[0] in self._included:
+            self._included[str(path[0])].report(path, message, key=key)
+            return
         if any(tuple(path[:length]) in self._unread for length in range(len(path) + 1)):
             return
         self._add(*self.locate(path, key=key), path, message)
+
+    def include(self, key: str, other: Document) -> None:
+        """Let what `other` has under a key at its top stand here, with its places there.
+
+        `text` has the data in place of what stands under the key here. Problems of both are
+        kept together. Raises KeyError if one of them has no such key.
+        """
+        value = _top(other.data)[key]
+        self.text = self._spliced(key, value)
+        self.data = {**_top(self.data), key: value}
+        self.problems += other.problems
+        other.problems = self.problems
+        self._included[key] = other
+
+    def give_up(self, key: str, message: str) -> None:
+        """Note a mistake in the value of a key at the top, and treat it as unreadable."""
+        self.report((key,), message)
+        self.data = {**_top(self.data), key: None}
+        self._unread.add((key,))
 
     def raise_problems(self) -> None:
         """Raise TopologyError with every mistake noted so far, each once, in file order."""
         if self.problems:
             raise TopologyError(sorted(dict.fromkeys(self.problems)))
+
+    def _spliced(self, key: str, value: object) -> str:
+        """Write the text with another value under a key at the top, its lines as they are.
+
+        Where what stands there now is more than a word in the key's line, all is written anew.
+        """
+        label, node = _child(self._root, key) or (self._root, self._root)
+        begin, end = node.start_mark, node.end_mark
+        lines = self.text.splitlines(keepends=True)
+        alone = label.start_mark.line == begin.line == end.line
+        if not alone or lines[begin.line][begin.column] in "&*!":
+            return flow({**_top(self.data), key: value}) + "\n"
+        line = lines[begin.line]
+        lines[begin.line] = line[: begin.column] + flow(value) + line[end.column :]
+        return "".join(lines)
 
     def _compose(self) -> Node:
         loader = None
@@ -226,6 +267,12 @@ def decode(octets: bytes, file: str) -> str:
         code = ord(unprintable.group())
         _refuse(file, text[: unprintable.start()], f"not a text file (character U+{code:04X})")
     return text
+
+
+def _top(data: object) -> dict[str, object]:
+    if not isinstance(data, dict):
+        raise TypeError("no mapping at the top of the file")
+    return data
 
 
 def dotted(path: Sequence[str | int]) -> str:

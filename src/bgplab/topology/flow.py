@@ -12,6 +12,8 @@ _PLAIN_NUMBERS = re.compile(
 )
 # Words that some reader of YAML takes for something else than text.
 _WORDS = frozenset(("null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan", "inf"))
+# What JSON leaves as it is, and YAML takes for a line break or refuses (1.2.2, section 5.1).
+_CONTROLS = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
 def flow(value: object) -> str:
@@ -29,4 +31,8 @@ def quote(text: str) -> str:
         return text
     if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
         return text
-    return json.dumps(text, ensure_ascii=False)
+    return _CONTROLS.sub(_escape, json.dumps(text, ensure_ascii=False))
+
+
+def _escape(found: re.Match[str]) -> str:
+    return f"\\u{ord(found.group()):04x}"

@@ -22,6 +22,17 @@ Rules = tuple[Rule, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
+class FidelityLimits:
+    """How late timers may fire before a run of processes is invalid.
+
+    `lateness` is the limit in seconds of the lab; None: `share` of its shortest interval.
+    """
+
+    share: float = 0.05
+    lateness: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """One router with everything that the file, its group and the defaults say of it."""
 
@@ -59,6 +70,15 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class HowTested:
+    """How `bgplab test` and pytest run a file; `timeout` in seconds of the machine."""
+
+    engines: tuple[str, ...] = ("virtual", "processes")
+    slow: bool = False
+    timeout: float | None = None  # None: that of the test run
+
+
+@dataclass(frozen=True, slots=True)
 class Topology:
     """A resolved topology; nodes and links stand in file order, generated ones last."""
 
@@ -70,6 +90,8 @@ class Topology:
     warnings: tuple[str, ...] = ()
     source: str = ""  # the text of the file
     scenario: tuple[Step, ...] = ()
+    test: HowTested = field(default_factory=HowTested)
+    fidelity: FidelityLimits = FidelityLimits()
 
 
 def adjacency(topology: Topology) -> dict[str, list[str]]:

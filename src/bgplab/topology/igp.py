@@ -34,6 +34,7 @@ class Igp:
                 else:
                     self._outside[a].append((b, float(link.cost or 0)))
         self._ways: dict[str, dict[str, Way]] = {}
+        self._first: dict[str, dict[str, str]] = {}
 
     def ways(self, start: str) -> dict[str, Way]:
         """Return the best way from `start` to each router of its AS that it reaches.
@@ -43,18 +44,29 @@ class Igp:
         if start in self._ways:
             return self._ways[start]
         best: dict[str, Way] = {}
-        heap: list[tuple[Way, int, str]] = [(_HERE, 0, start)]
+        first: dict[str, str] = {}
+        heap: list[tuple[Way, int, str, str]] = [(_HERE, 0, start, "")]
         while heap:
-            way, _, name = heappop(heap)
+            way, _, name, hop = heappop(heap)
             if name in best:
                 continue
             best[name] = way
+            if hop:
+                first[name] = hop
             for other, (cost, delay, jitter) in self._inside[name]:
                 if other not in best:
                     onward = (way[0] + cost, way[1] + delay, way[2] + jitter)
-                    heappush(heap, (onward, self._order[other], other))
-        self._ways[start] = best
+                    heappush(heap, (onward, self._order[other], other, hop or other))
+        self._ways[start], self._first[start] = best, first
         return best
+
+    def first_hops(self, start: str) -> dict[str, str]:
+        """Map each router that `start` reaches in its AS to the next router on the way there.
+
+        Of ways that are equally good the one whose next router has the least name.
+        """
+        self.ways(start)
+        return self._first[start]
 
     def pairs(self) -> Iterator[tuple[str, str, Way, Way]]:
         """Yield each pair of routers that an IGP joins, in file order, with both directions."""

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from bgplab.topology.fidelity import Fidelity
 from bgplab.topology.fields import (
     Asn,
     Duration,
@@ -24,6 +25,7 @@ from bgplab.topology.fields import (
 )
 from bgplab.topology.generate import Generator
 from bgplab.topology.policy import Relationship, Rules, RulesPerEnd
+from bgplab.topology.testing import TestSettings
 
 Coalesce = Annotated[
     Annotated[Literal["auto", "off"], Tag("<word>")] | Annotated[Duration, Tag("<time>")],
@@ -367,10 +369,22 @@ class File(Model):
     description: str = Field(
         default="", description="What the lab shows, in a sentence or two."
     )
-    topology: Lab = Field(description="Routers, links, groups and defaults.")
+    topology: Lab = Field(
+        description="Routers, links, groups and defaults; or the name of another topology file "
+        "that has them, relative to this one."
+    )
     # Of Any: the models of steps are imported only for a file that has some (check.py).
     scenario: list[Any] = Field(
         default=[],
         description="What `bgplab run` does to the lab, step by step, and what must be true. "
         "Left out: it waits until the lab has converged.",
+    )
+    test: TestSettings = Field(
+        default=TestSettings.model_construct(),
+        description="How `bgplab test` and pytest run this file.",
+    )
+    fidelity: Fidelity = Field(
+        default=Fidelity.model_construct(),
+        description="How punctual timers must be. What is later makes the run INVALID, neither "
+        "passed nor failed. The engine in virtual time is never late.",
     )

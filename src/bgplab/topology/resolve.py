@@ -17,7 +17,7 @@ from bgplab.topology.check import Parts, suggest
 from bgplab.topology.document import Document, Path
 from bgplab.topology.fields import Model
 from bgplab.topology.generate import Generated
-from bgplab.topology.graph import Node, Topology, adjacency, warnings
+from bgplab.topology.graph import FidelityLimits, Node, Topology, adjacency, warnings
 from bgplab.topology.links import GeneratedLink, LinkResolver
 from bgplab.topology.model import Uniform
 from bgplab.topology.rules import check_layers, check_linked, rules
@@ -90,6 +90,8 @@ def resolve(parts: Parts, document: Document) -> Topology:
         links=tuple(links.resolve(edges)),
         ibgp=parts.ibgp,
         source=document.text,
+        test=parts.test,
+        fidelity=FidelityLimits(parts.fidelity.share, parts.fidelity.lateness),
     )
     if not document.problems:
         check_linked(document, parts.nodes, adjacency(topology))

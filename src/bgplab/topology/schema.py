@@ -48,6 +48,11 @@ def schema() -> dict[str, Any]:
         "description": lab["generate"]["description"],
         "anyOf": [one, {"type": "array", "items": one}],
     }
+    topology = raw["properties"]["topology"]
+    raw["properties"]["topology"] = {
+        "description": topology.pop("description"),
+        "anyOf": [topology, {"type": "string", "minLength": 1}],
+    }
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         **_mend(raw),

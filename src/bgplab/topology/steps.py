@@ -205,6 +205,7 @@ class Policy:
     peers: tuple[str, ...]
     imports: tuple[Rule, ...] | None = None
     exports: tuple[Rule, ...] | None = None
+    leak: bool | None = None  # whether peers are told of all routes, relationship or not
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,10 +28,15 @@ TIME_LIMIT = 30.0  # seconds for one lab of the quick tests
 
 
 class Outcome(unittest.TestResult):
-    """Raises what went wrong, with its traceback, instead of collecting it."""
+    """Keeps what went wrong first, with its traceback, to be raised once all is over.
+
+    Raised at once it could get lost in the reactor.
+    """
+
+    wrong: Exception | None = None
 
     def addError(self, test, err):
-        raise err[1].with_traceback(err[2])
+        self.wrong = self.wrong or err[1].with_traceback(err[2])
 
     def addFailure(self, test, err):
         self.addError(test, err)
@@ -59,7 +64,10 @@ def under_reactor():
         async def keep():
             kept.append(await work())
 
-        Scenario(keep, limit).run(Outcome())
+        outcome = Outcome()
+        Scenario(keep, limit).run(outcome)
+        if outcome.wrong is not None:
+            raise outcome.wrong
         return kept[0]
 
     return run

@@ -68,15 +68,26 @@ def test_jitter_loses_nothing_reorders_nothing_and_stays_in_its_bounds(writes, s
         assert at <= written + 0.07 + 0.1 + 1e-9
 
 
-def test_flush_delivers_all_at_once_in_order_and_leaves_no_call():
-    link = Link(1.0, 0.5)
+def test_who_waits_for_an_empty_link_is_called_when_the_last_octet_has_left():
+    link, done = Link(1.0, 0.5), []
     link.line.write(b"a")
     link.line.write(b"b")
-    link.line.flush()
-    assert link.octets == b"ab"
-    assert link.clock.getDelayedCalls() == []
-    link.line.flush()
-    assert link.octets == b"ab"
+    link.line.drain(lambda: done.append(link.octets))
+    link.clock.pump([0.01] * 99)
+    assert done == []
+    link.clock.pump([0.01] * 60)
+    assert done == [b"ab"]
+    link.line.drain(lambda: done.append(b"at once"))
+    assert done == [b"ab", b"at once"]
+
+
+def test_who_waits_for_an_empty_link_is_not_called_for_what_is_lost():
+    link, done = Link(1.0, 0.0), []
+    link.line.write(b"a")
+    link.line.drain(lambda: done.append(link.octets))
+    link.line.cut()
+    link.clock.advance(5)
+    assert done == []
 
 
 def test_cut_loses_all_and_leaves_no_call():
@@ -100,3 +111,30 @@ def test_a_line_may_be_written_to_by_what_it_delivers():
     link.line.write(b"a")
     link.clock.pump([0.05, 0.05])
     assert link.octets == b"ab"
+
+
+def test_another_delay_holds_for_what_is_written_from_then_on_and_order_is_kept():
+    link = Link(0.5)
+    link.line.write(b"a")
+    link.line.change(0.1, 0.0)
+    link.line.write(b"b")
+    busy = [link.line.busy]
+    link.clock.pump([0.4, 0.1])
+    assert link.arrived == [(0.5, b"a"), (0.5, b"b")]
+    assert [*busy, link.line.busy] == [True, False]
+    link.line.write(b"c")
+    link.clock.advance(0.1)
+    assert link.arrived[-1] == (pytest.approx(0.6), b"c")
+
+
+def test_it_tells_of_each_write_when_it_was_due():
+    clock = Clock()
+    due: list[float] = []
+    line = DelayLine(
+        clock, clock.seconds, 0.05, 0.0, random.Random(1), lambda octets: None, due.append
+    )
+    line.write(b"a")
+    clock.advance(0.02)
+    line.write(b"b")
+    clock.advance(0.9)
+    assert due == pytest.approx([0.05, 0.07])

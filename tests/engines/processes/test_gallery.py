@@ -1,4 +1,7 @@
-"""Every file of the gallery, and real networks, as labs of processes and in virtual time."""
+"""Files of the gallery, and real networks, as labs of processes and in virtual time.
+
+Those with a scenario say themselves what must be true: `dev.py gallery` runs them all.
+"""
 
 import json
 import os
@@ -16,7 +19,11 @@ from bgplab.topology.plan import plan
 from bgplab.topology.reach import expected_routes
 
 ROOT = Path(__file__).resolve().parents[3]
-GALLERY = sorted((ROOT / "topologies").glob("*.yaml"))
+GALLERY = [
+    file
+    for file in sorted((ROOT / "topologies").glob("*.yaml"))
+    if "\nscenario:" not in file.read_text()
+]
 SHARED = Path(os.environ.get("BGPLAB_SHARED", ROOT.parent / "shared"))
 ZOO = sorted((SHARED / "data" / "zoo").glob("*.graphml"))
 

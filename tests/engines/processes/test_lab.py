@@ -14,6 +14,7 @@ from bgplab.config import Level
 from bgplab.engines.processes.controller import Options, prepare
 from bgplab.engines.verdict import Death
 from bgplab.errors import HostError, ProcessError, UsageError
+from bgplab.observe.query import show
 from bgplab.topology.load import loads
 
 TRIANGLE = """
@@ -42,6 +43,27 @@ async def prefixes(lab, router):
 
 async def paths(lab, router):
     return {row.prefix: row.as_path for row in await lab.routes(router)}
+
+
+def test_a_router_gives_all_paths_to_a_prefix_and_the_database_keeps_them(play):
+    async def scenario(lab, run):
+        found = await lab.candidates("r3", "10.1.0.0/16")
+        assert [(row.peer, row.as_path, row.best, row.lost) for row in found] == [
+            ("r2", "65002 65001", False, "a shorter AS_PATH"),
+            ("r1", "65001", True, ""),
+        ]
+        assert await lab.candidates("r3", "10.9.0.0/16") == []
+        with pytest.raises(ValueError, match="not an IPv4 prefix"):
+            await lab.candidates("r3", "10.9.0.0")
+        with pytest.raises(UsageError, match="no router"):
+            await lab.candidates("r9", "10.1.0.0/16")
+        await run.report(await lab.until_converged(10))
+        return run.database
+
+    database = play(TRIANGLE, scenario, level=Level.UPDATES)
+    held = show(database, "candidates", router="r3", prefix="10.1.0.0/16")
+    assert [row[2:4] for row in held.rows] == [("r2", "65002 65001"), ("r1", "65001")]
+    assert [row[-1] for row in held.rows] == ["a shorter AS_PATH", ""]
 
 
 def test_a_triangle_converges_and_its_report_and_store_agree(play):

@@ -19,7 +19,7 @@ from bgplab.facts import CallbackFailed, StateChanged
 from bgplab.observe.replay import Recording, replay
 from bgplab.session.effects import Close, Dial
 from bgplab.session.events import Event, State
-from bgplab.speaker.inputs import Octets, Originate, Reset, Start, TcpFailed
+from bgplab.speaker.inputs import Octets, Originate, Reset, Start, TcpFailed, Withdraw
 
 R1, R2, R3 = "127.1.0.1", "127.1.0.2", "127.1.0.3"
 TIMERS = Timers(hold=9, connect_retry=1.0, idle_hold=1.0)
@@ -63,6 +63,9 @@ class Pipe(StringTransport):
     def setTcpNoDelay(self, enabled):
         pass
 
+    def getHandle(self):
+        return Handle()
+
     def abortConnection(self):
         self.closing = True
 
@@ -86,6 +89,9 @@ class Handle:
 
     def setsockopt(self, level, option, value):
         self.options.append((option, value))
+
+    def fileno(self):
+        return -1  # as of a socket that has been closed: nothing waits in it
 
 
 class Port:
@@ -623,3 +629,241 @@ def test_a_shell_that_keeps_another_time_runs_its_timers_in_it():
     assert gaps == pytest.approx([3.0] * len(gaps), abs=0.15)
     assert len(gaps) >= 5
     assert network.shells["r1"].lateness.maximum <= 0.011  # of the reactor: one of its steps
+
+
+# Links that swallow octets, and are healed.
+
+
+def darken(network, a, b):
+    network.shells[a].darken(b)
+    network.shells[b].darken(a)
+
+
+def heal(network, a, b):
+    network.shells[a].heal(b)
+    network.shells[b].heal(a)
+
+
+def told(network, router, since):
+    """List (peer, new state, event) of the changes that a router told of after a time."""
+    return [
+        (fact.peer, State(fact.new), Event(fact.event))
+        for fact in network.changes(router)
+        if fact.at > since
+    ]
+
+
+def test_hold_timers_find_a_dark_link_and_the_session_comes_back_when_it_is_healed(line):
+    began = line.reactor.seconds()
+    darken(line, "r2", "r3")
+    line.run(5.5)
+    assert told(line, "r2", began) == told(line, "r3", began) == []
+    line.run(4.5)  # 9 s after the last octet, which is no older than 3 s
+    for router, peer in (("r2", "r3"), ("r3", "r2")):
+        lost = told(line, router, began)[0]
+        assert lost == (peer, State.IDLE, Event.HOLD_TIMER_EXPIRES)
+    assert line.prefixes("r1") == line.prefixes("r2") == 2
+    line.run(20)  # attempts to connect get no answer
+    assert {state for _, state, _ in told(line, "r2", began)} == {State.IDLE, State.CONNECT}
+    heal(line, "r2", "r3")
+    line.run(3)
+    assert line.state("r2", "r3") is line.state("r3", "r2") is State.ESTABLISHED
+    assert [line.prefixes(name) for name in ("r1", "r2", "r3")] == [3, 3, 3]
+    assert len(line.pipes) == 4
+    for shell in line.shells.values():
+        assert shell._unanswered == {}
+        assert len(shell._connections) == len(shell.config.peers)
+
+
+def test_a_link_healed_in_time_has_lost_nothing_and_its_session_lasts(line):
+    began = line.reactor.seconds()
+    darken(line, "r2", "r3")
+    line.shells["r3"].feed(Originate(("10.33.0.0/16",)))
+    line.shells["r1"].feed(Originate(("10.11.0.0/16",)))
+    line.run(4)
+    assert (line.prefixes("r2"), line.prefixes("r3")) == (4, 4)
+    heal(line, "r2", "r3")
+    line.run(1)
+    assert [line.prefixes(name) for name in ("r1", "r2", "r3")] == [5, 5, 5]
+    line.run(20)
+    assert told(line, "r2", began) == told(line, "r3", began) == []
+    assert all(shell.speaker.quiet for shell in line.shells.values())
+
+
+def test_routes_for_a_dark_link_are_held_back_and_replaced(line):
+    """What waits behind it is bounded, however often a route changes: the peer is congested."""
+    shell = line.shells["r2"]
+    darken(line, "r2", "r3")
+    for _ in range(50):
+        shell.feed(Originate(("10.22.0.0/16",)))
+        line.run(0.05, step=0.05)
+        shell.feed(Withdraw(("10.22.0.0/16",)))
+        line.run(0.05, step=0.05)
+    kept = [carrier for carrier in shell._connections.values() if carrier.far == R3]
+    assert sum(map(len, kept[0]._kept)) < 500
+
+
+def test_a_peer_that_dies_behind_a_dark_link_is_not_missed_before_its_hold_time(line):
+    began = line.reactor.seconds()
+    line.shells["r2"].darken("r3")
+    for carrier in line.shells["r3"]._connections.values():
+        carrier.abort()
+    line.run(2)
+    assert told(line, "r3", began)[0][1] is State.IDLE
+    assert told(line, "r2", began) == []
+    line.shells["r2"].heal("r3")
+    assert told(line, "r2", began)[0] == ("r3", State.IDLE, Event.TCP_CONNECTION_FAILS)
+
+
+def test_an_attempt_that_waits_for_an_answer_is_made_when_the_link_is_healed():
+    network = Network(config("r1", R1, R2))
+    shell = network.shells["r1"]
+    shell.darken("r2")
+    shell.dial()
+    network.run(0.5)
+    assert network.reactor.connectors == []
+    assert network.state("r1", "r2") is State.CONNECT
+    shell.heal("r2")
+    assert len(network.reactor.connectors) == 1
+
+
+def test_an_attempt_in_the_dark_is_given_up_by_connect_retry_and_fails_if_the_link_is_cut():
+    network = Network(config("r1", R1, R2))
+    shell = network.shells["r1"]
+    shell.darken("r2")
+    shell.dial()
+    network.run(10)
+    assert list(shell._unanswered.values()) == ["r2"]  # the latest, however many there were
+    shell.cut("r2")
+    assert network.changes("r1")[-1].event == Event.TCP_CONNECTION_FAILS
+    assert shell._unanswered == {}
+
+
+def test_the_failure_of_an_attempt_does_not_come_back_through_a_dark_link():
+    network = Network(config("r1", R1, R2))
+    shell = network.shells["r1"]
+    shell.dial()
+    shell.darken("r2")
+    network.reactor.connectors[0].fail(ConnectError())
+    assert network.state("r1", "r2") is State.CONNECT
+    shell.heal("r2")
+    assert len(network.reactor.connectors) == 2
+
+
+def test_a_link_may_become_slow_while_sessions_last(line):
+    shell = line.shells["r2"]
+    shell.slow("r3", 0.5, 0.0)
+    shell.feed(Originate(("10.22.0.0/16",)))
+    line.run(0.4)
+    assert (line.prefixes("r1"), line.prefixes("r3")) == (4, 3)
+    line.run(0.2)
+    assert line.prefixes("r3") == 4
+    shell.feed(Reset(("r3",)))
+    line.run(5)
+    assert line.state("r3", "r2") is State.ESTABLISHED
+    lines = [carrier.delay for carrier in shell._connections.values() if carrier.far == R3]
+    assert None not in lines  # later connections take as long
+    shell.slow("r3", 0.0, 0.0)
+    shell.feed(Reset(("r3",)))
+    line.run(5)
+    lines = [carrier.delay for carrier in shell._connections.values() if carrier.far == R3]
+    assert lines == [None]
+
+
+# ------------------------------------------------------------------- how punctual it was
+
+
+class Alarm:
+    """A Speaker with one deadline, whose every step takes a time."""
+
+    sessions: dict[str, Any] = {}
+
+    def __init__(self, reactor, due, takes=0.0):
+        self.reactor = reactor
+        self.next_deadline = due
+        self.takes = takes
+
+    def tick(self, now):
+        self.next_deadline = None
+        return self.handle(None, now)
+
+    def handle(self, given, now):
+        self.reactor.rightNow += self.takes
+        return []
+
+
+def alarmed(due, takes=0.0):
+    """Give a shell with an Alarm, armed at 0, and its reactor."""
+    network = Network(config("r1", R1, R2, passive=[R2]))
+    shell = network.shells["r1"]
+    shell.speaker = Alarm(network.reactor, due)
+    shell.feed(Start())
+    shell.speaker.takes = takes
+    return shell, network.reactor
+
+
+def test_a_timer_that_is_overdue_and_has_not_fired_counts_as_late_by_now():
+    shell, reactor = alarmed(5.0)
+    reactor.rightNow = 4.9
+    assert shell.punctuality().count == 0
+    reactor.rightNow = 7.0
+    assert shell.lateness.count == 0
+    assert shell.punctuality().maximum == 2.0
+    reactor.advance(0)
+    reactor.advance(0)  # sockets were read in between
+    assert shell.punctuality().count == shell.lateness.count == 1
+
+
+def test_a_process_that_was_stopped_and_goes_on_is_not_called_late():
+    shell, reactor = alarmed(5.0)
+    reactor.rightNow = 9.0
+    shell.excuse()
+    assert shell.punctuality().count == 0
+    reactor.advance(0)
+    reactor.advance(0)
+    assert shell.speaker.next_deadline is None
+    assert shell.lateness.count == 0
+    shell.speaker.next_deadline = 10.0
+    shell.feed(Start())
+    reactor.advance(1.25)
+    reactor.advance(0)
+    assert shell.lateness.maximum == 0.25
+
+
+@pytest.mark.parametrize("takes,stalls", [(0.01, 0), (0.06, 1), (2.0, 1)])
+def test_a_turn_that_takes_long_is_a_stall(takes, stalls):
+    shell, _ = alarmed(None, takes)
+    shell.feed(Start())
+    assert shell.stalls == stalls
+    assert shell.longest_stall == pytest.approx(takes if stalls else 0.0)
+
+
+def test_a_turn_in_which_the_process_was_stopped_is_no_stall():
+    shell, reactor = alarmed(None)
+
+    def stopped(given, now):
+        reactor.rightNow += 3.0
+        shell.excuse()
+        return []
+
+    shell.speaker.handle = stopped
+    shell.feed(Start())
+    assert shell.stalls == 0
+
+
+def test_octets_that_leave_a_link_late_are_counted_apart_from_timers():
+    first = config("r1", R1, R2)
+    slow = dataclasses.replace(first.peers[0], delay=0.5)
+    network = Network(dataclasses.replace(first, peers=(slow,)), config("r2", R2, R1))
+    network.start()
+    network.run(3, step=0.2)
+    links = network.shells["r1"].links
+    assert links.count > 2
+    assert links.maximum == pytest.approx(0.1)  # 0.5 after a step is in the midst of another
+    assert network.shells["r2"].links.count == 0
+    before = links.count
+    network.shells["r1"].act(Originate(("10.77.0.0/16",)))
+    network.reactor.rightNow += 9.0
+    network.shells["r1"].excuse()
+    network.run(1)
+    assert links.count == before

@@ -44,15 +44,22 @@ class Listen(amp.Command):
 class Dial(amp.Command):
     """Controller to router: start all sessions."""
 
-    response = []
+    response = [(b"activity", amp.Integer())]
+
+
+class NoConnection(Exception):
+    """There is no TCP connection to the peer that octets are to be sent to."""
 
 
 class Act(amp.Command):
-    """Controller to router: an input of the speaker, as JSON ["Originate", {...}]."""
+    """Controller to router: an input of the speaker as JSON (bgplab.observe.inputs), in parts.
 
-    arguments = [(b"act", amp.String())]
+    As with every act, the facts that it leads to at once come before the answer.
+    """
+
+    arguments = [(b"part", amp.String()), (b"last", amp.Boolean())]
     response = [(b"activity", amp.Integer())]
-    errors = {ValueError: b"VALUE", KeyError: b"KEY"}
+    errors = {ValueError: b"VALUE", KeyError: b"KEY", NoConnection: b"CONNECTION"}
 
 
 class Scale(amp.Command):
@@ -63,9 +70,22 @@ class Scale(amp.Command):
 
 
 class Link(amp.Command):
-    """Controller to router: cut the link to a peer, or mend it."""
+    """Controller to router: "cut" the link to a peer or "mend" it, "darken" it or "heal" it."""
 
-    arguments = [(b"peer", amp.Unicode()), (b"up", amp.Boolean())]
+    arguments = [(b"peer", amp.Unicode()), (b"change", amp.Unicode())]
+    response = [(b"activity", amp.Integer())]
+
+
+class Delay(amp.Command):
+    """Controller to router: the delay and jitter of the link to a peer, in seconds."""
+
+    arguments = [(b"peer", amp.Unicode()), (b"delay", amp.Float()), (b"jitter", amp.Float())]
+    response = [(b"activity", amp.Integer())]
+
+
+class Flush(amp.Command):
+    """Controller to router: send the records that wait; answered behind them."""
+
     response = [(b"activity", amp.Integer())]
 
 
@@ -89,11 +109,31 @@ class Routes(amp.Command):
     response = [(b"part", amp.String()), (b"last", amp.Boolean())]
 
 
+class Candidates(amp.Command):
+    """Controller to router: one part of all paths to a prefix ("": to all), as JSON lines."""
+
+    arguments = [(b"prefix", amp.Unicode()), (b"number", amp.Integer())]
+    response = [(b"part", amp.String()), (b"last", amp.Boolean())]
+
+
+class Timings(amp.Command):
+    """Controller to router: one part of what its sessions measured of their timers."""
+
+    arguments = [(b"number", amp.Integer())]
+    response = [(b"part", amp.String()), (b"last", amp.Boolean())]
+
+
 class Measure(amp.Command):
-    """Controller to router: what the router measured of itself so far."""
+    """Controller to router: what the router measured of itself so far.
+
+    `lateness` and `links` are histograms; the latter is empty if no link takes time.
+    """
 
     response = [
         (b"lateness", amp.String()),
+        (b"links", amp.String()),
+        (b"stalls", amp.Integer()),
+        (b"longest_stall", amp.Float()),
         (b"sent", amp.Integer()),
         (b"received", amp.Integer()),
         (b"routes", amp.Integer()),

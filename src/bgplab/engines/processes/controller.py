@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,6 +26,7 @@ from bgplab.config import Level
 from bgplab.engines.processes import forkserver, preflight, usage
 from bgplab.engines.processes.clock import LabClock
 from bgplab.errors import EXIT_INTERRUPTED, LabError, StoreError
+from bgplab.observe.fidelity import Certificate, Evidence, Rule, certify, make_rule
 from bgplab.observe.runs import DATABASE, LOGS, inputs_folder, new_run_folder
 from bgplab.observe.store import RunInfo, Store
 from bgplab.topology.graph import Topology
@@ -34,9 +35,11 @@ from bgplab.topology.plan import DEFAULT_PORT, Plan, plan
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
+    from bgplab.engines.interface import Measures
     from bgplab.engines.processes.lab import ProcessLab
     from bgplab.engines.processes.starters import ForkServerStarter, SpawnStarter
     from bgplab.engines.verdict import Report, StepResult, Verdict
+    from bgplab.observe.expiry import Expiry
 
 T = TypeVar("T")
 
@@ -54,6 +57,7 @@ class Options:
     port: int = DEFAULT_PORT
     seed: int = 0
     time_scale: float = 1.0  # seconds of the machine that a second of the lab takes
+    lateness_limit: float | None = None  # seconds of the machine; None: as the file has it
     store: Path | None = None  # the database; by default in a new folder of the runs folder
     began: float = field(default_factory=time.monotonic)  # when the command was started
 
@@ -95,7 +99,10 @@ def prepare(
         if warm is not None:
             warm.dismiss()
         raise
-    return Run(planned, text, options, database, logs, claim, warm)
+    rule = make_rule(
+        planned.routers, topology.fidelity, options.time_scale, options.lateness_limit
+    )
+    return Run(planned, text, options, database, logs, claim, warm, rule)
 
 
 def _crowded(planned: Plan, factor: float) -> Plan:
@@ -143,6 +150,7 @@ class Run:
         logs: Path,
         claim: socket.socket,
         warm: forkserver.Warm | None,
+        rule: Rule,
     ) -> None:
         self.plan = planned
         self.options = options
@@ -151,6 +159,7 @@ class Run:
         self._logs = logs
         self._claim = claim
         self._warm = warm
+        self._rule = rule
         self._text = text
         self._reactor: Any = None
         self._store: Store | None = None
@@ -245,17 +254,25 @@ class Run:
         warm, self._warm = self._warm, None
         return ForkServerStarter(reactor, warm, self.options.reactor)
 
-    async def report(self, verdict: Verdict, scenario: tuple[StepResult, ...] = ()) -> Report:
+    async def report(
+        self,
+        verdict: Verdict,
+        scenario: tuple[StepResult, ...] = (),
+        down: tuple[str, ...] = (),
+    ) -> Report:
         """Measure, enter the routes into the database, and sum the run up."""
         from bgplab.engines.timescale import time_scale
         from bgplab.engines.verdict import CONVERGED, Report, Seconds
-        from bgplab.observe.fidelity import certify
+        from bgplab.observe.timing_rows import put_expiries, put_timings
 
         lab, store = self._opened()
         measures = await lab.measures()
         pids = lab.pids
         cpu = usage.cpu_seconds([*pids, *lab.helper_pids, os.getpid()])
         memory = usage.memory_megabytes(pids)
+        put_timings(store, await lab.timings())
+        expiries = await lab.expiries()
+        put_expiries(store, expiries)
         await lab.store_routes()
         began = self.options.began
         report = Report(
@@ -277,11 +294,12 @@ class Run:
             routes=measures.routes,
             cpu_seconds=cpu,
             memory_mb_per_router=memory,
-            fidelity=certify([measures.lateness], self._interval()),
+            fidelity=self._certify(measures, expiries),
             coalesced=measures.coalesced,
             store=str(self.database),
             unsettled=verdict.reasons,
             scenario=scenario,
+            down=down,
             deaths=tuple(lab.deaths),
             failures=measures.failures,
             cycle=verdict.cycle,
@@ -297,12 +315,26 @@ class Run:
         self._reported = True
         return report
 
-    def _interval(self) -> float | None:
-        """Give the shortest protocol interval in seconds of the machine, or None."""
-        from bgplab.observe.fidelity import shortest_interval
+    async def certificate(self) -> Certificate:
+        """Judge how the machine has kept time so far."""
+        lab, _ = self._opened()
+        return self._certify(await lab.measures(), await lab.expiries())
 
-        interval = shortest_interval(self.plan.routers)
-        return None if interval is None else self.clock.real(interval)
+    def _certify(self, measures: Measures, expiries: Sequence[Expiry]) -> Certificate:
+        """Judge by what the routers measured, and what the machine did meanwhile."""
+        lab, _ = self._opened()
+        evidence = Evidence(
+            len(self.plan.routers),
+            measures.lateness,
+            measures.latest,
+            measures.links,
+            measures.latest_link,
+            measures.silent,
+            measures.stalls,
+            lab.stalls,
+            lab.load(),
+        )
+        return certify(evidence, self._rule, expiries)
 
     async def close(self) -> None:
         """End the lab and close the database; safe at any stage, and twice.

@@ -24,7 +24,7 @@ from bgplab.engines.quiescence import Detector
 from bgplab.engines.verdict import CONVERGED, DIVERGES, TIMEOUT, Cycle, Verdict
 from bgplab.errors import LabError
 from bgplab.facts import BestChanged, StateChanged
-from bgplab.observe.records import Quiet
+from bgplab.observe.record_forms import Quiet
 from bgplab.session.events import State
 
 WAVE_AGAIN = 0.01  # seconds after a second wave that found something moving
@@ -57,6 +57,8 @@ class Convergence:
         self._settled_change = 0.0  # the last route change at the last verdict
         self._waving = False
         self._answers: dict[str, int | None] = {}  # to the second wave
+        self._asked: dict[str, Deferred[None]] = {}  # by the second wave, without an answer yet
+        self.tells_changes = False  # whether routers tell of changes whatever goes on here
         self._failure: LabError | None = None
         self._suspicion: Suspicion | None = None
         self._looking: LoopingCall | None = None
@@ -165,12 +167,14 @@ class Convergence:
             )
 
     async def _wave(self) -> None:
-        """Ask every live router where it stands; fire those who wait if nothing has moved."""
-        self._answers = dict.fromkeys(self._detector.alive)
+        """Ask every router that runs where it stands; fire those who wait if nothing moved."""
+        self._answers = dict.fromkeys(self._detector.awake)
         try:
-            await DeferredList([self._ask(name) for name in self._answers], consumeErrors=True)
+            self._asked = {name: self._ask(name) for name in self._answers}
+            await DeferredList(list(self._asked.values()), consumeErrors=True)
         finally:
             self._waving = False
+            self._asked = {}
         if self._detector.confirmed(self._answers):
             self._settle(None)
         else:
@@ -185,6 +189,11 @@ class Convergence:
 
         router = self._routers[name]
         return router.call(commands.Wave).addCallback(answered)
+
+    def silenced(self, name: str) -> None:
+        """Wait for no answer of a router to the second wave any more: it has been paused."""
+        if name in self._asked:
+            self._asked[name].cancel()
 
     def _silent(self) -> list[str]:
         """Name the routers that have not answered the second wave."""
@@ -234,11 +243,23 @@ class Convergence:
         """Look out no more."""
         if self._suspicion is not None:
             self._suspicion = None
-            self._tell(changes=False)
+            if not self.tells_changes:
+                self._tell(changes=False)
         if self._looking is not None and self._looking.running:
             self._looking.stop()
 
-    def _tell(self, *, changes: bool) -> None:
-        for router in self._routers.values():
-            if router.ready:
-                router.tell(commands.Tell, changes=changes)
+    def tell_changes(self) -> Deferred[Any]:
+        """Let routers tell of every change of a best route from now on, for good.
+
+        Fires when those that run have heard of it.
+        """
+        self.tells_changes = True
+        told = dict(self._tell(changes=True))
+        return DeferredList([told[name] for name in self._detector.awake if name in told])
+
+    def _tell(self, *, changes: bool) -> list[tuple[str, Deferred[Any]]]:
+        return [
+            (name, router.tell(commands.Tell, changes=changes))
+            for name, router in self._routers.items()
+            if router.ready
+        ]

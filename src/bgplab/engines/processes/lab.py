@@ -1,49 +1,54 @@
-"""The controller of a lab of processes: starts, watches, asks and stops its routers.
+"""The controller of a lab of processes: what its routers tell, and what they may be asked.
 
-Routers start in a bounded window; two barriers, all configured and all listening, come before
-any router dials: without them the BGP work of the first would starve the start of the rest.
+What is done to them is in acts.py and lifecycle.py, the verdict on them in convergence.py.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.task import LoopingCall, deferLater
-from twisted.python.failure import Failure
 
 from bgplab.config import Level, RouterConfig
 from bgplab.engines.interface import Measures, Progress, RouterState
-from bgplab.engines.processes import commands
-from bgplab.engines.processes.acts import Acts
+from bgplab.engines.obstacles import Ends
+from bgplab.engines.processes import commands, meter
 from bgplab.engines.processes.clock import LabClock
 from bgplab.engines.processes.convergence import Convergence
-from bgplab.engines.processes.gather import all_of, those_that_come
-from bgplab.engines.processes.remote import ControllerAMP, RemoteRouter
-from bgplab.engines.processes.starters import ForkServerStarter, SpawnStarter, describe_end
+from bgplab.engines.processes.expiries import Expiries
+from bgplab.engines.processes.gather import those_that_come
+from bgplab.engines.processes.lifecycle import Lifecycle
+from bgplab.engines.processes.measuring import Pulse, summed_up
+from bgplab.engines.processes.news import News
+from bgplab.engines.processes.remote import RemoteRouter
+from bgplab.engines.processes.starters import ForkServerStarter, SpawnStarter
 from bgplab.engines.quiescence import Detector
-from bgplab.engines.verdict import Death, Verdict
-from bgplab.errors import LabError, ProcessError
-from bgplab.facts import BestChanged, StateChanged
-from bgplab.observe.histogram import LatenessHistogram
+from bgplab.engines.verdict import Verdict
+from bgplab.errors import LabError
+from bgplab.facts import BestChanged, Fact, HoldExpired, SessionEnded, StateChanged
+from bgplab.observe.candidates import Candidate, from_lines
+from bgplab.observe.expiry import Expiry
+from bgplab.observe.load import Load, Stalls
+from bgplab.observe.record_forms import Quiet
 from bgplab.observe.recorder import Recorder, SessionState
-from bgplab.observe.records import Quiet, decode
+from bgplab.observe.records import decode
 from bgplab.observe.store import RouteRow, Store
+from bgplab.observe.timing import SessionTiming
 from bgplab.session.events import State
+from bgplab.wire.nlri import encode_prefix
 
-WINDOW = 24  # routers that are being started at one time
 PATIENCE = 10.0  # seconds that a router may take to answer a question
 SUBMIT_EVERY = 0.1  # seconds between two hand-overs to the store's writer
 
 
-class ProcessLab(Acts):
+class ProcessLab(Lifecycle):
     """A lab whose routers are processes. Implements bgplab.engines.interface.Lab."""
 
     def __init__(
@@ -51,102 +56,51 @@ class ProcessLab(Acts):
         reactor: Any,
         starter: ForkServerStarter | SpawnStarter,
         routers: Sequence[RouterConfig],
-        sessions: Iterable[tuple[str, str]],
+        sessions: Iterable[Ends],
         store: Store,
         logs: Path,
         clock: LabClock | None = None,
     ) -> None:
-        self.deaths: list[Death] = []
-        self.on_death: Callable[[Death], None] = lambda death: None
-        self.on_collapse: Callable[[LabError], None] = lambda error: None
-        self._clock = clock or LabClock()
-        self.now: Callable[[], float] = self._clock.seconds
-        self.ready_at: float | None = None  # when the last router process was ready
-        self._child = starter.child
-        self._reactor = reactor
-        self._starter = starter
-        self._store = store
-        self._recorder = Recorder(store, routers)
         remote = {
             config.name: RemoteRouter(config, logs / f"{config.name}.jsonl")
             for config in routers
         }
         sessions = list(sessions)
-        detector = Detector(remote, sessions)
-        judge = Convergence(reactor, self._clock, detector, remote, self.measures)
-        self._convergence = judge
-        super().__init__(remote, sessions, detector, judge.disturbed, judge.carried_out)
-        self._stopping = False
-        self._submitting = LoopingCall(store.submit)
+        clock = clock or LabClock()
+        detector = Detector(remote, sessions, _untimed(routers))
+        judge = Convergence(reactor, clock, detector, remote, self.measures)
+        recorder = Recorder(store, routers)
+        super().__init__(
+            *(reactor, starter, clock, store, recorder, judge), remote, sessions, detector
+        )
+        self._news = News(reactor)
+        self._listeners: list[Callable[[str, Fact], None]] = []
+        self._expiries = Expiries(routers, self.silences, self._delays)
+        self._before: meter.Sample | None = None  # when the routers dialled
+        self._pulse = Pulse(store.submit, SUBMIT_EVERY)
+        self._submitting = LoopingCall(self._pulse.beat)
         self._submitting.clock = reactor
-
-    # Start and stop.
 
     async def start(self) -> None:
         """Start all routers and let them dial. Raises ProcessError or HostError."""
+        self._pulse.start()
         self._submitting.start(SUBMIT_EVERY, now=False)
-        queue = deque(self._routers.values())
-        workers = [
-            Deferred.fromCoroutine(self._start_from(queue))
-            for _ in range(min(WINDOW, len(queue)))
-        ]
-        await all_of(workers)
-        self.ready_at = self.now()
-        if self._clock.factor != 1.0:
-            self._clock.begin()
-            clock = {"factor": self._clock.factor, "origin": self._clock.origin}
-            told = [router.tell(commands.Scale, **clock) for router in self._routers.values()]
-            await all_of(told)
-        await all_of([router.tell(commands.Listen) for router in self._routers.values()])
-        await all_of([router.tell(commands.Dial) for router in self._routers.values()])
+        await super().start()
 
-    async def _start_from(self, queue: deque[RemoteRouter]) -> None:
-        """Start one router after the other, as long as there are any."""
-        while queue:
-            await self._start_one(queue.popleft())
-
-    async def _start_one(self, router: RemoteRouter) -> None:
-        name = router.config.name
-        router.amp, finished = self._starter.startAMPProcess(
-            self._child,
-            ampParent=lambda: ControllerAMP(lambda frame: self._received(router, frame)),
-            ampChildArgs=(name, str(router.log), str(os.getpid())),
-        )
-        router.alive = True
-        finished.addBoth(self._ended, router)
-        answer = await router.configure()
-        if answer is None:
-            return
-        router.pid = answer["pid"]
-        router.ready = True
-        self._store.router_running(name, router.pid)
+    def before_dialling(self) -> None:
+        """Take note of what the processes have cost up to now."""
+        self._before = meter.sample(self.pids, self.helper_pids)
 
     async def stop(self) -> None:
         """End all routers at once, unrecorded, and wait until they are gone."""
-        self._stopping = True
         if self._submitting.running:
             self._submitting.stop()
-        await self._starter.stop()
+        await super().stop()
 
     def _ended(self, reason: Any, router: RemoteRouter) -> None:
         """Take note that a router process has ended, however it did."""
-        router.alive = False
-        if self._stopping:
-            return
-        if isinstance(reason, Failure) and isinstance(reason.value, ProcessError):
-            self.on_collapse(reason.value)  # not this router alone: the fork server is gone
-            return
-        name = router.config.name
-        status = describe_end(reason) if isinstance(reason, Failure) else "exited with status 0"
-        now = self.now()
-        self._detector.died(name)
-        self._recorder.router_died(name, status, now)
-        if not router.on_purpose:
-            death = Death(name, status, now, router.log_tail())
-            self.deaths.append(death)
-            self.on_death(death)
-        self._convergence.disturbed()
-        self._convergence.consider()
+        super()._ended(reason, router)
+        self._news.tell()
 
     # Convergence.
 
@@ -184,6 +138,7 @@ class ProcessLab(Acts):
     def give_up(self, error: LabError) -> None:
         """Let nobody wait for a change any more: the lab as a whole has failed."""
         self._convergence.give_up(error)
+        self._news.fail(error)
 
     def _received(self, router: RemoteRouter, frame: bytes) -> None:
         """Take a frame of records: facts go to the store, reports to the detector."""
@@ -194,15 +149,66 @@ class ProcessLab(Acts):
             if isinstance(record, Quiet):
                 self._convergence.report(name, record)
                 continue
+            for listener in self._listeners:
+                listener(name, record)
             if isinstance(record, BestChanged):
                 self._convergence.changed(name, record)
                 if self._store.level < Level.UPDATES:
                     continue  # told for the convergence alone, not to be recorded
             elif isinstance(record, StateChanged):
                 self._convergence.moved(record)
+            elif isinstance(record, HoldExpired):
+                self._expiries.expired(name, record)
+            elif isinstance(record, SessionEnded):
+                self._expiries.ended(name, record)
             self._recorder.record(name, record)
+        self._news.tell()
 
     # What may be asked.
+
+    def observe(self, listener: Callable[[str, Fact], None]) -> None:
+        """Let `listener(router, fact)` hear of all facts from now on, as they arrive.
+
+        Facts of one router come in their order; those of several come as they come.
+        """
+        self._listeners.append(listener)
+
+    async def tell_changes(self) -> None:
+        """Let every router tell each change of a best route (BestChanged) from now on."""
+        await self._convergence.tell_changes()
+
+    async def caught_up(self) -> None:
+        """Wait until all facts of what has happened so far have been told.
+
+        Those of a paused router come when it goes on.
+        """
+        await self._from_all(lambda name: self._routers[name].call(commands.Flush))
+
+    def until(self, holds: Callable[[], Awaitable[bool]], timeout: float) -> Deferred[bool]:
+        """Wait until `holds()` gives True, at most `timeout` seconds; tell whether it did.
+
+        It is asked at once, and again whenever facts have been told. Seconds of the lab, and as
+        many of the machine in any case. Fails with what was given to `give_up`.
+        """
+        seconds = max(timeout, self._clock.real(timeout))
+        waiting = Deferred.fromCoroutine(self._news.until(holds, seconds))
+        waiting.addTimeout(
+            seconds + PATIENCE, self._reactor, lambda _, __: False
+        )  # a router does not answer
+        return waiting
+
+    def sessions_up(self) -> bool:
+        """Tell whether every session that nothing keeps down is Established at both ends."""
+        return all(
+            self._established(a, b) and self._established(b, a)
+            for a, b in self._pairs
+            if not self._detector.between(a, b)
+            and self._routers[a].alive
+            and self._routers[b].alive
+        )
+
+    def _established(self, router: str, peer: str) -> bool:
+        return self._recorder.sessions[router, peer].state == State.ESTABLISHED
 
     def wait(self, seconds: float) -> Deferred[None]:
         """Let so many seconds pass on the lab's clock."""
@@ -218,47 +224,114 @@ class ProcessLab(Acts):
         return [router.pid for router in self._routers.values() if router.alive]
 
     async def routes(self, router: str) -> list[RouteRow]:
-        """Give the Loc-RIB of a router."""
+        """Give the Loc-RIB of a router.
+
+        Raises ProcessError for a router that is dead, NotNowError for one that is paused.
+        """
+        text = await self._ask(router, commands.Routes)
+        return [RouteRow(*json.loads(line)) for line in text.splitlines()]
+
+    async def candidates(self, router: str, prefix: str) -> list[Candidate]:
+        """Give every path that a router holds to a prefix. Raises ValueError for no prefix.
+
+        Raises as `routes` does.
+        """
+        encode_prefix(prefix)
+        return from_lines(await self._ask(router, commands.Candidates, prefix=prefix))
+
+    async def timings(self) -> list[SessionTiming]:
+        """Give what every session end of the routers that answer measured of its timers."""
+        return await self._timings_of(self._detector.alive)
+
+    async def _timings_of(self, names: Iterable[str]) -> list[SessionTiming]:
+        def ask(name: str) -> Deferred[str]:
+            return Deferred.fromCoroutine(self._ask(name, commands.Timings))
+
+        answers = await self._from_all(ask, names)
+        lines = (line for text in answers.values() for line in text.splitlines())
+        timings = [SessionTiming.from_json(line) for line in lines]
+        self._expiries.learn(timings)
+        return timings
+
+    async def expiries(self) -> list[Expiry]:
+        """List the hold timers that expired, and why; peers that have not told are asked."""
+        missing = self._expiries.missing()
+        if missing:
+            await self._timings_of(missing)
+        return self._expiries.judge()
+
+    async def _ask(self, router: str, command: type[Any], **values: Any) -> str:
+        """Ask a router for what comes in parts, and join them."""
+        found = self._running(router)
         text, last, number = bytearray(), False, 0
         while not last:
-            answer = await self._router(router).call(commands.Routes, number=number)
+            answer = await found.call(command, number=number, **values)
             text += answer["part"]
             last = answer["last"]
             number += 1
-        return [RouteRow(*json.loads(line)) for line in text.decode().splitlines()]
+        return text.decode()
 
     async def store_routes(self) -> None:
-        """Enter the Loc-RIB of every router that answers into the store."""
+        """Enter the Loc-RIB of every router that answers into the store.
+
+        From level updates on also all paths that it was chosen from.
+        """
 
         async def one(name: str) -> None:
             self._store.put_routes(name, await self.routes(name))
+            if self._store.level >= Level.UPDATES:
+                text = await self._ask(name, commands.Candidates, prefix="")
+                self._store.put_candidates(name, from_lines(text))
 
         await self._from_all(lambda name: Deferred.fromCoroutine(one(name)))
 
-    async def _from_all(self, ask: Callable[[str], Deferred[Any]]) -> list[Any]:
-        """Ask all live routers at once; give the answers of those that answer in time."""
-        asked = [
-            ask(name).addTimeout(PATIENCE, self._reactor)
-            for name in self._detector.alive
-            if self._routers[name].ready
+    async def _from_all(
+        self, ask: Callable[[str], Deferred[Any]], names: Iterable[str] | None = None
+    ) -> dict[str, Any]:
+        """Ask all routers that run at once, or some; give the answers that come in time."""
+        awake = self._detector.awake
+        names = [
+            name
+            for name in (awake if names is None else names)
+            if name in awake and self._routers[name].ready
         ]
-        return await those_that_come(asked)
+        asked = [ask(name).addTimeout(PATIENCE, self._reactor) for name in names]
+        answers = await those_that_come(
+            [each.addCallback(_with, name) for name, each in zip(names, asked, strict=True)]
+        )
+        return dict(answers)
 
     async def measures(self) -> Measures:
-        """Collect what the live routers measured of themselves."""
-        answers = await self._from_all(lambda name: self._routers[name].call(commands.Measure))
-        lateness = LatenessHistogram()
-        for answer in answers:
-            lateness.merge(LatenessHistogram.from_bytes(answer["lateness"]))
-        return Measures(
-            lateness,
-            sum(answer["sent"] for answer in answers),
-            sum(answer["received"] for answer in answers),
-            sum(answer["routes"] for answer in answers),
-            max((answer["coalesced"] for answer in answers), default=0.0),
-            sum(answer["failures"] for answer in answers),
-            sum(answer["busy"] for answer in answers),
+        """Collect what the routers measured of themselves, in all their lives.
+
+        Those that are paused or dead count with what they told last.
+        """
+        answered = await self._from_all(lambda name: self._routers[name].measure())
+        answers: dict[str, dict[str, Any]] = {}
+        for router in self._routers.values():
+            answers.update(router.past)
+            if router.measured is not None:
+                answers[router.life] = router.measured
+        return summed_up(answers, self._silent(answered))
+
+    def _silent(self, answers: Mapping[str, object]) -> tuple[str, ...]:
+        """List the live routers that did not answer, but for those that somebody stopped."""
+        return tuple(
+            name
+            for name, router in self._routers.items()
+            if router.alive
+            and router.ready
+            and name not in answers
+            and not meter.stopped(router.pid)
         )
+
+    def load(self) -> Load | None:
+        """Tell what the machine has done since the routers dialled; None before that."""
+        if self._before is None:
+            return None
+        routers = {name: router.pid for name, router in self._routers.items() if router.alive}
+        after = meter.sample(routers.values(), self.helper_pids)
+        return meter.load(self._before, after, routers, len(meter.processors()))
 
     def progress(self) -> Progress:
         """Tell how far the lab has come."""
@@ -282,8 +355,13 @@ class ProcessLab(Acts):
         ]
 
     @property
+    def stalls(self) -> Stalls:
+        """The stalls of the controller's own reactor."""
+        return self._pulse.stalls
+
+    @property
     def helper_pids(self) -> list[int]:
-        """The processes that belong to the lab besides its routers and this one."""
+        """The processes that serve the lab besides its routers and this one."""
         return self._starter.helper_pids
 
     @property
@@ -298,3 +376,18 @@ class ProcessLab(Acts):
     def sessions(self) -> dict[tuple[str, str], SessionState]:
         """The state of every session end, by router and peer, as last recorded."""
         return self._recorder.sessions
+
+
+def _untimed(routers: Sequence[RouterConfig]) -> list[Ends]:
+    """List the sessions, from both ends, in which no HoldTimer runs (RFC 4271 section 4.2)."""
+    off = [
+        (router.name, peer.name)
+        for router in routers
+        for peer in router.peers
+        if peer.timers.hold == 0
+    ]
+    return [ends for pair in off for ends in (pair, pair[::-1])]
+
+
+def _with(answer: Any, name: str) -> tuple[str, Any]:
+    return name, answer

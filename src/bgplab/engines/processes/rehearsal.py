@@ -9,7 +9,6 @@ away.
 
 from __future__ import annotations
 
-import json
 import socket
 import sys
 import time
@@ -26,6 +25,8 @@ from twisted.python.failure import Failure
 from bgplab.config import PeerConfig, RouterConfig
 from bgplab.engines.processes import commands
 from bgplab.engines.processes.remote import ControllerAMP
+from bgplab.observe.inputs import encode, to_json
+from bgplab.speaker.inputs import Originate
 
 PREFIXES = 40  # of each router, each with attributes of its own; enough to specialise all loops
 LIMIT = 0.3  # seconds; warm or not, the lab that waits comes first
@@ -78,9 +79,9 @@ def _play(reactor: Any) -> None:
         _iterate(reactor, partial(_answered, waiting), deadline)
     for index, controller in enumerate(controllers):
         for number in range(PREFIXES):
-            fields = {"prefixes": [f"10.{index}.{number}.0/24"], "med": number}
-            act = json.dumps(["Originate", fields]).encode()
-            _ask(controller, commands.Act, act=act)
+            given = Originate((f"10.{index}.{number}.0/24",), number)
+            act = to_json(encode(given)).encode()
+            _ask(controller, commands.Act, part=act, last=True)
     heard: list[int] = []
     _iterate(reactor, lambda: _heard(controllers, heard) >= len(configs), deadline)
 

@@ -26,9 +26,12 @@ LOG_TAIL = 2000  # characters of a dead router's log that are shown
 class ControllerAMP(AMP):
     """The controller's end of one router's control socket."""
 
-    def __init__(self, received: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, received: Callable[[bytes], None], lost: Callable[[], None] | None = None
+    ) -> None:
         super().__init__()
         self._received = received
+        self._lost = lost
 
     def records(self, frame: bytes) -> dict[str, Any]:
         """Take one frame of records."""
@@ -36,6 +39,12 @@ class ControllerAMP(AMP):
         return {}
 
     commands.Records.responder(records)
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        """Say that nothing more will come."""
+        super().connectionLost(reason)
+        if self._lost is not None:
+            self._lost()
 
 
 class RemoteRouter:
@@ -50,6 +59,10 @@ class RemoteRouter:
         self.ready = False
         self.alive = False
         self.on_purpose = False  # somebody asked for its end
+        self.lives = 0  # how often it was started
+        self.gone: Deferred[Any] = succeed(None)  # fires when nothing is left of it
+        self.measured: dict[str, Any] | None = None  # of itself, as it told last
+        self.past: dict[str, dict[str, Any]] = {}  # the same, of its lives that are over
 
     def call(self, command: type[Any], **values: Any) -> Deferred[dict[str, Any]]:
         """Send an AMP command. Raises ProcessError if the router is not alive."""
@@ -58,6 +71,27 @@ class RemoteRouter:
         answer: Deferred[dict[str, Any]] = self.amp.callRemote(command, **values)
         return answer
 
+    @property
+    def life(self) -> str:
+        """Name the router in its present life, which is a speaker of its own: "r1~2"."""
+        return f"{self.config.name}~{self.lives}" if self.lives > 1 else self.config.name
+
+    def measure(self) -> Deferred[dict[str, Any]]:
+        """Ask what the router measured of itself, and keep the answer. Raises as `call`."""
+
+        def keep(answer: dict[str, Any]) -> dict[str, Any]:
+            self.measured = answer
+            return answer
+
+        return self.call(commands.Measure).addCallback(keep)
+
+    def ended(self) -> None:
+        """Take note that its process has ended."""
+        self.alive = False
+        if self.measured is not None:
+            self.past[self.life] = {**self.measured, "routes": 0}
+            self.measured = None
+
     def tell(self, command: type[Any], **values: Any) -> Deferred[dict[str, Any] | None]:
         """As `call`; None from a router that is dead, or dies before it answers.
 
@@ -65,7 +99,7 @@ class RemoteRouter:
         """
         if not self.alive:
             return succeed(None)
-        answer: Deferred[dict[str, Any] | None] = self.call(command, **values).addErrback(_gone)
+        answer: Deferred[dict[str, Any] | None] = self.call(command, **values).addErrback(gone)
         return answer
 
     async def configure(self) -> dict[str, Any] | None:
@@ -74,7 +108,7 @@ class RemoteRouter:
             # Imported here: the fork server imports this module, and time matters to it.
             from bgplab.observe.runs import inputs_folder
 
-            path = inputs_folder(self.log.parent) / f"{self.config.name}.jsonl"
+            path = inputs_folder(self.log.parent) / f"{self.life}.jsonl"
             await self.tell(commands.RecordInputs, path=str(path))
         answer: dict[str, Any] | None = None
         for part, last in commands.parts(self.config.to_json().encode()):
@@ -88,6 +122,6 @@ class RemoteRouter:
         return self.log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL:]
 
 
-def _gone(failure: Failure) -> None:
+def gone(failure: Failure) -> None:
     """Take the ways in which a control connection ends with its process."""
     failure.trap(ConnectionDone, ConnectionLost, ProcessDone, ProcessTerminated)

@@ -11,7 +11,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -36,11 +36,14 @@ from bgplab.engines.processes.usage import busy_seconds
 from bgplab.engines.reporter import Reporter
 from bgplab.errors import HostError
 from bgplab.facts import Fact
+from bgplab.observe.candidates import all_candidates, candidates, to_lines
+from bgplab.observe.inputs import decode
 from bgplab.observe.records import FRAME_LIMIT, RecordWriter
+from bgplab.observe.timing import timings_of
 from bgplab.rib.decision import reason
-from bgplab.speaker import inputs
+from bgplab.speaker.inputs import Inject
 from bgplab.wire.attributes import format_as_path
-from bgplab.wire.nlri import format_prefix
+from bgplab.wire.nlri import encode_prefix, format_prefix
 
 RECORDS_EVERY = 0.05  # seconds that records may wait for company
 
@@ -55,6 +58,7 @@ class RouterChild(AMPChild):
             set_name(name)
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             begin_logging(log)
+            self.mind_stops()
         from twisted.internet import reactor
 
         self._reactor: Any = reactor
@@ -66,7 +70,18 @@ class RouterChild(AMPChild):
         self._records = RecordWriter(())
         self._flushing: IDelayedCall | None = None
         self._reporter: Reporter | None = None
-        self._dump: Iterator[tuple[bytes, bool]] = iter(())
+        self._dumps: dict[str, Iterator[tuple[bytes, bool]]] = {}  # answers given in part
+
+    def mind_stops(self) -> None:
+        """Let this process notice that it was stopped and goes on (SIGCONT).
+
+        Its timers are late then, but not because the machine could not keep time.
+        """
+        signal.signal(signal.SIGCONT, lambda number, frame: self._continued())
+
+    def _continued(self) -> None:
+        if self._shell is not None:
+            self._shell.excuse()
 
     @property
     def _router(self) -> Shell:
@@ -86,6 +101,7 @@ class RouterChild(AMPChild):
         self._received += part
         if last:
             config = RouterConfig.from_json(self._received.decode())
+            self._received = bytearray()
             self._records = RecordWriter([peer.name for peer in config.peers])
             self._shell = Shell(
                 config, self._reactor, time.monotonic, self._record, self._stirred, self._inputs
@@ -117,35 +133,56 @@ class RouterChild(AMPChild):
         """Start all sessions."""
         self._busy_before = busy_seconds()
         self._router.dial()
-        self._stirred()
-        return {}
+        return self._done()
 
     commands.Dial.responder(dial)
 
-    def act(self, act: bytes) -> dict[str, Any]:
-        """Give the speaker an input on the controller's behalf."""
-        kind, fields = json.loads(act)
-        values = {
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in fields.items()
-        }
-        self._router.act(getattr(inputs, kind)(**values))
-        self._stirred()
-        return {"activity": self._router.speaker.routing.activity}
+    def act(self, part: bytes, last: bool) -> dict[str, Any]:
+        """Give the speaker an input on the controller's behalf, once it is whole."""
+        self._received += part
+        if not last:
+            return {"activity": 0}
+        text, self._received = self._received.decode(), bytearray()
+        given = decode(json.loads(text))
+        effects = self._router.act(given)
+        if isinstance(given, Inject) and not effects:
+            raise commands.NoConnection(given.peer)
+        return self._done()
 
     commands.Act.responder(act)
 
-    def link(self, peer: str, up: bool) -> dict[str, Any]:
-        """Cut the link to a peer, or mend it."""
+    def link(self, peer: str, change: str) -> dict[str, Any]:
+        """Cut the link to a peer or mend it, let it swallow octets or carry them again."""
         shell = self._router
-        if up:
-            shell.mend(peer)
-        else:
-            shell.cut(peer)
-        self._stirred()
-        return {"activity": shell.speaker.routing.activity}
+        changes = {
+            "cut": shell.cut,
+            "mend": shell.mend,
+            "darken": shell.darken,
+            "heal": shell.heal,
+        }
+        changes[change](peer)
+        return self._done()
 
     commands.Link.responder(link)
+
+    def delay(self, peer: str, delay: float, jitter: float) -> dict[str, Any]:
+        """Let octets spend another time on the link to a peer."""
+        self._router.slow(peer, delay, jitter)
+        return self._done()
+
+    commands.Delay.responder(delay)
+
+    def flush(self) -> dict[str, Any]:
+        """Send the records that wait."""
+        return self._done()
+
+    commands.Flush.responder(flush)
+
+    def _done(self) -> dict[str, Any]:
+        """Answer that an act was carried out; what it led to at once goes first."""
+        self._stirred()
+        self._flush()
+        return {"activity": self._router.speaker.routing.activity}
 
     def tell(self, changes: bool) -> dict[str, Any]:
         """Tell of every change of a best route, or only where the recording asks for it."""
@@ -164,25 +201,59 @@ class RouterChild(AMPChild):
 
     def routes(self, number: int) -> dict[str, Any]:
         """Give one part of the Loc-RIB, as it was when the first part was asked for."""
-        if number == 0:
-            self._dump = commands.parts(self._loc_rib().encode())
-        part, last = next(self._dump, (b"", True))
-        return {"part": part, "last": last}
+        return self._part("routes", number, self._loc_rib)
 
     commands.Routes.responder(routes)
+
+    def candidates(self, prefix: str, number: int) -> dict[str, Any]:
+        """Give one part of all paths to a prefix, or to all, as they were at the first part."""
+        loc_rib = self._router.speaker.routing.loc_rib
+
+        def write() -> str:
+            one = candidates(loc_rib, encode_prefix(prefix)) if prefix else None
+            return to_lines(all_candidates(loc_rib) if one is None else one)
+
+        return self._part(f"candidates {prefix}", number, write)
+
+    commands.Candidates.responder(candidates)
+
+    def timings(self, number: int) -> dict[str, Any]:
+        """Give one part of what the sessions measured; records that wait go first."""
+        self._flush()
+        return self._part("timings", number, self._timings)
+
+    commands.Timings.responder(timings)
+
+    def _timings(self) -> str:
+        shell = self._router
+        found = timings_of(shell.config.name, shell.speaker, shell.keepalive_lateness)
+        return "\n".join(timing.to_json() for timing in found)
+
+    def _part(self, what: str, number: int, write: Callable[[], str]) -> dict[str, Any]:
+        """Give one part of a long answer, which is written when the first part is asked for."""
+        if number == 0:
+            self._dumps[what] = commands.parts(write().encode())
+        part, last = next(self._dumps[what], (b"", True))
+        if last:
+            self._dumps.pop(what)
+        return {"part": part, "last": last}
 
     def measure(self) -> dict[str, Any]:
         """Give what was measured so far; records that wait go first."""
         self._flush()
-        speaker = self._router.speaker
+        shell = self._router
+        speaker = shell.speaker
         sessions = speaker.sessions.values()
         return {
-            "lateness": self._router.lateness.to_bytes(),
+            "lateness": shell.punctuality().to_bytes(),
+            "links": shell.links.to_bytes() if shell.links.count else b"",
+            "stalls": shell.stalls,
+            "longest_stall": shell.longest_stall,
             "sent": sum(session.updates_sent for session in sessions),
             "received": sum(session.updates_received for session in sessions),
             "routes": len(speaker.routing.loc_rib.best),
             "coalesced": speaker.routing.coalesced,
-            "failures": self._router.failures,
+            "failures": shell.failures,
             "busy": busy_seconds() - self._busy_before,
         }
 
@@ -276,7 +347,13 @@ def run_forked(descriptor: int, log: str) -> None:
     from twisted.internet import reactor
 
     begin_logging(log)
-    factory = Factory.forProtocol(RouterChild)
+
+    def router() -> RouterChild:
+        child = RouterChild()
+        child.mind_stops()
+        return child
+
+    factory = Factory.forProtocol(router)
     factory.noisy = False
     reactor.adoptStreamConnection(descriptor, socket.AF_UNIX, factory)  # type: ignore[attr-defined]
     os.close(descriptor)

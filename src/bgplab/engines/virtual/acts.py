@@ -90,10 +90,11 @@ class Acts:
         *peers: str,
         imports: tuple[Rule, ...] | None = None,
         exports: tuple[Rule, ...] | None = None,
+        leak: bool | None = None,
     ) -> None:
         """Give a router other rules towards peers; None leaves a direction as it is."""
         self._sessions_of(router, peers)
-        self._act(router, SetPolicy(peers, imports, exports), "policy", *peers)
+        self._act(router, SetPolicy(peers, imports, exports, leak), "policy", *peers)
 
     async def send_octets(self, router: str, peer: str, octets: bytes) -> None:
         """Write octets into the connection of a session, past the router's state machine.

@@ -32,12 +32,13 @@ from bgplab.engines.verdict import (
 )
 from bgplab.engines.virtual.lab import VirtualLab
 from bgplab.errors import EXIT_INTERRUPTED, StoreError
-from bgplab.observe.fidelity import certify, shortest_interval
-from bgplab.observe.histogram import LatenessHistogram
+from bgplab.observe.fidelity import Rule, certify_virtual, make_rule
 from bgplab.observe.inputs import InputLog, RecordedSpeaker
-from bgplab.observe.records import nanoseconds
+from bgplab.observe.record_forms import nanoseconds
 from bgplab.observe.runs import DATABASE, LOGS, inputs_folder, new_run_folder
 from bgplab.observe.store import RunInfo, Store
+from bgplab.observe.timing import IntervalFigures, total
+from bgplab.observe.timing_rows import put_expiries, put_timings
 from bgplab.speaker.speaker import Speaker
 from bgplab.topology.graph import Topology
 from bgplab.topology.plan import Plan, plan
@@ -68,7 +69,8 @@ def prepare(topology: Topology, text: str, options: Options) -> Run:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"{folder}: cannot be made: {error.strerror}") from error
-    return Run(planned, text, options, store)
+    rule = make_rule(planned.routers, topology.fidelity)
+    return Run(planned, text, options, store, rule)
 
 
 def _logs(database: Path, options: Options) -> Path:
@@ -79,11 +81,14 @@ def _logs(database: Path, options: Options) -> Path:
 class Run:
     """One run: its plan, its database, its lab once it is open, and its report."""
 
-    def __init__(self, planned: Plan, text: str, options: Options, database: Path) -> None:
+    def __init__(
+        self, planned: Plan, text: str, options: Options, database: Path, rule: Rule
+    ) -> None:
         self.plan = planned
         self.options = options
         self.database = database
         self._text = text
+        self._rule = rule
         self._store: Store | None = None
         self._lab: VirtualLab | None = None
         self._failures: list[StoreError] = []
@@ -154,11 +159,19 @@ class Run:
         if self._failures:
             raise self._failures[0]
 
-    async def report(self, verdict: Verdict, scenario: tuple[StepResult, ...] = ()) -> Report:
+    async def report(
+        self,
+        verdict: Verdict,
+        scenario: tuple[StepResult, ...] = (),
+        down: tuple[str, ...] = (),
+    ) -> Report:
         """Enter the routes into the database, and sum the run up."""
         lab, store = self._opened()
         wall = time.monotonic()
         measures = await lab.measures()
+        timings = await lab.timings()
+        put_timings(store, timings)
+        put_expiries(store, await lab.expiries())
         lab.store_routes()
         established = lab.established_at
         settled = max(verdict.at, established or 0.0)
@@ -176,29 +189,32 @@ class Run:
             routes=measures.routes,
             cpu_seconds=time.process_time(),
             memory_mb_per_router=None,
-            fidelity=certify([LatenessHistogram()], shortest_interval(self.plan.routers)),
+            fidelity=certify_virtual(self._rule),
             coalesced=measures.coalesced,
             store=str(self.database),
             unsettled=verdict.reasons,
             scenario=scenario,
+            down=down,
             cycle=verdict.cycle,
             wall_seconds=time.monotonic() - self.options.began,
-            virtual=self._figures(lab, wall - self._opened_at),
+            virtual=self._figures(lab, wall - self._opened_at, total(timings)),
         )
         store.finish(report.verdict, report.exit_code, report.to_dict())
         self._reported = True
         return report
 
-    def _figures(self, lab: VirtualLab, wall: float) -> VirtualFigures:
+    def _figures(
+        self, lab: VirtualLab, wall: float, keepalives: IntervalFigures
+    ) -> VirtualFigures:
         network = lab.network
-        number, least, greatest = lab.keepalives()
+        least, greatest = keepalives.least, keepalives.greatest
         return VirtualFigures(
             trace=network.trace,
             events=network.events,
             events_per_second=network.events / wall if wall > 0 else 0.0,
             sessions_lost=network.lost,
-            keepalives=number,
-            keepalive_share=(least, greatest) if number else None,
+            keepalives=keepalives.count,
+            keepalive_share=None if least is None or greatest is None else (least, greatest),
         )
 
     async def close(self) -> None:

@@ -18,15 +18,17 @@ from bgplab.engines.verdict import CONVERGED, DIVERGES, TIMEOUT, Cycle, Death, V
 from bgplab.engines.virtual.acts import Acts
 from bgplab.engines.virtual.network import Network
 from bgplab.engines.virtual.trial import Trial
-from bgplab.engines.virtual.wires import NEVER
-from bgplab.facts import BestChanged, Fact
+from bgplab.facts import BestChanged, Fact, HoldExpired
+from bgplab.observe.candidates import Candidate, all_candidates, candidates
+from bgplab.observe.expiry import Expiry, in_virtual_time
 from bgplab.observe.histogram import LatenessHistogram
 from bgplab.observe.recorder import Recorder, SessionState
 from bgplab.observe.store import RouteRow, Store
+from bgplab.observe.timing import SessionTiming, timings_of
 from bgplab.session.events import State
 from bgplab.speaker.speaker import Speaker
 from bgplab.topology.plan import Plan
-from bgplab.wire.nlri import format_prefix
+from bgplab.wire.nlri import encode_prefix, format_prefix
 
 TURNS = 4  # returns of the routing state, after which a network is put to the test
 NOISE = 100e-6  # seconds, at most: nothing takes exactly as long twice; the seed breaks ties
@@ -82,16 +84,19 @@ class VirtualLab(Acts):
         self._trial: Trial | None = None
         self._listeners: list[Callable[[str, Fact], None]] = []
         self._told = 0  # facts, so far
+        self._expiries: list[Expiry] = []
         originated = sum(len(router.originate) for router in plan.routers)
         self._tells_changes = originated * len(plan.routers) <= WATCHED
         for name in configs:
             self._prepare(name)
         network.tell = self._tell
+        if recorder is not None:
+            self.note = lambda text, *routers: recorder.act(network.now, text, *routers)
 
     def _prepare(self, name: str) -> None:
         """Let a router that is new tell what the lab wants to know, and take its time."""
         made, config = self.network.speakers[name], self._configs[name]
-        if self._terse:  # a day has millions of them, all in time; `keepalives` sums them up
+        if self._terse:  # a day has millions of them, all in time; `timings` sums them up
             for session in made.sessions.values():
                 session.tells_keepalives = False
         if self._tells_changes:
@@ -215,6 +220,11 @@ class VirtualLab(Acts):
         self._running(router)
         return list(route_rows(self.network.speakers[router].routing.loc_rib))
 
+    async def candidates(self, router: str, prefix: str) -> Sequence[Candidate]:
+        """Give every path that a router holds to a prefix. Raises ValueError for no prefix."""
+        self._alive(router)
+        return candidates(self.network.speakers[router].routing.loc_rib, encode_prefix(prefix))
+
     async def measures(self) -> Measures:
         """Collect what the routers measured of themselves; nothing is ever late."""
         speakers = self.network.speakers.values()
@@ -228,21 +238,14 @@ class VirtualLab(Acts):
             0,
         )
 
-    def keepalives(self) -> tuple[int, float, float]:
-        """Sum up the KEEPALIVEs of the connections that are up: number, least, greatest.
+    async def timings(self) -> Sequence[SessionTiming]:
+        """Give what every session end of the routers that live measured of its timers."""
+        speakers = self.network.speakers.items()
+        return [each for name, speaker in speakers for each in timings_of(name, speaker, {})]
 
-        The latter two are the silence before one, as a share of the session's keepalive time;
-        RFC 4271 section 10 has it between 0.75 and 1. The first of a connection does not count.
-        """
-        number, least, greatest = 0, NEVER, 0.0
-        for name, speaker in self.network.speakers.items():
-            for end in self.network.ends(name):
-                base = speaker.sessions[end.peer].negotiated.keepalive
-                if end.keepalives and base:
-                    number += end.keepalives
-                    least = min(least, end.least / base)
-                    greatest = max(greatest, end.greatest / base)
-        return number, least, greatest
+    async def expiries(self) -> Sequence[Expiry]:
+        """List the hold timers that expired: all genuine, as no router is ever late."""
+        return list(self._expiries)
 
     def sessions_up(self) -> bool:
         """Tell whether every session that nothing keeps down is Established at both ends."""
@@ -277,10 +280,16 @@ class VirtualLab(Acts):
         return {} if self._recorder is None else self._recorder.sessions
 
     def store_routes(self) -> None:
-        """Enter the Loc-RIB of every router into the store."""
+        """Enter the Loc-RIB of every router into the store.
+
+        From level updates on also all paths that it was chosen from.
+        """
         if self._store is not None:
             for name, speaker in self.network.speakers.items():
-                self._store.put_routes(name, route_rows(speaker.routing.loc_rib))
+                loc_rib = speaker.routing.loc_rib
+                self._store.put_routes(name, route_rows(loc_rib))
+                if not self._terse:
+                    self._store.put_candidates(name, all_candidates(loc_rib))
                 if self._store.backlog > BACKLOG:
                     self._store.flush()  # the disk need not hurry, but nor may rows pile up
 
@@ -309,6 +318,8 @@ class VirtualLab(Acts):
             self._changed(router, fact)  # type: ignore[arg-type]  # as just seen
             if self._terse:
                 return
+        elif kind is HoldExpired:
+            self._expiries.append(in_virtual_time(router, fact))  # type: ignore[arg-type]
         if self._recorder is not None:
             self._recorder.record(router, fact)
 

@@ -278,7 +278,7 @@ class Network(Tcp):
 
     def _arrive(self, end: End, what: Input | bytes) -> None:
         """Let an arrival reach its router."""
-        if type(what) is not bytes:
+        if not isinstance(what, bytes):
             self._news(end, what)
             self._give(end.node, what)
             return
@@ -309,7 +309,7 @@ class Network(Tcp):
             self._await(end, what)
             return
         self.events += 1
-        if type(what) is bytes:
+        if isinstance(what, bytes):
             given: Input = Octets(end.connection, what)
             self._trace.add(self.now, node.index, what)
         else:

@@ -149,7 +149,6 @@ class Tcp(Agenda):
         end = node.ends.get(effect.connection)
         if end is None:
             return
-        end.count(octets, self.now)
         far = end.far
         if far is not None:
             due = self.now + end.delay + end.jitter * self._random()

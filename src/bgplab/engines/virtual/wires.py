@@ -68,20 +68,16 @@ class End:
         "delay",
         "drained",
         "far",
-        "greatest",
         "jitter",
         "keepalive",
-        "keepalives",
         "known",
         "last",
-        "least",
         "link",
         "node",
         "noise",
         "open",
         "peer",
         "ready",
-        "sent_at",
         "unsent",
     )
 
@@ -103,9 +99,6 @@ class End:
         self.last = 0.0  # when the latest arrival here is due
         self.noise = noise
         self.set_delay(towards.delay, towards.delay_jitter)
-        self.sent_at = -1.0  # when octets last left, from the first KEEPALIVE on
-        self.keepalives = 0  # sent, after the first
-        self.least, self.greatest = NEVER, 0.0  # seconds of silence before one of them
         node.ends[connection] = self
 
     def set_delay(self, delay: float, jitter: float) -> None:
@@ -124,21 +117,6 @@ class End:
             self.far.far = None
             self.far = None
         self.node.ends.pop(self.connection, None)
-
-    def count(self, octets: bytes, now: float) -> None:
-        """Keep account of how long this end was silent before each KEEPALIVE."""
-        if octets == KEEPALIVE_MESSAGE:
-            if self.sent_at >= 0:
-                silence = now - self.sent_at
-                self.keepalives += 1
-                # min() and max() take thrice as long.
-                if silence < self.least:  # noqa: PLR1730
-                    self.least = silence
-                if silence > self.greatest:  # noqa: PLR1730
-                    self.greatest = silence
-            self.sent_at = now
-        elif self.sent_at >= 0:
-            self.sent_at = now
 
 
 def messages(octets: bytes) -> Iterator[bytes]:

@@ -10,6 +10,11 @@ from bgplab.errors import UpdateError
 NO_EXPORT = 0xFFFFFF01
 NO_ADVERTISE = 0xFFFFFF02
 NO_EXPORT_SUBCONFED = 0xFFFFFF03
+NAMES = {  # of the well-known ones, as people write them
+    NO_EXPORT: "no-export",
+    NO_ADVERTISE: "no-advertise",
+    NO_EXPORT_SUBCONFED: "no-export-subconfed",
+}
 
 
 def decode_communities(value: bytes) -> tuple[int, ...]:
@@ -25,5 +30,5 @@ def encode_communities(communities: Sequence[int]) -> bytes:
 
 
 def format_community(community: int) -> str:
-    """Write a community as text, such as "65000:10"."""
-    return f"{community >> 16}:{community & 0xFFFF}"
+    """Write a community as text, such as "65000:10" or "no-export"."""
+    return NAMES.get(community) or f"{community >> 16}:{community & 0xFFFF}"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import socket
+import sys
+import termios
 from collections.abc import Callable
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any, cast
@@ -21,6 +24,7 @@ from bgplab.speaker.inputs import (
     Octets,
     TcpAccepted,
     TcpClosed,
+    TcpFailed,
     TcpUp,
 )
 
@@ -61,6 +65,11 @@ class PeerConnection(Protocol):
     It is registered as a pull producer, though it writes whenever there is something to say:
     that is how a transport reports each time that the kernel has taken the last octet, and RFC
     9687 counts from there.
+
+    In the dark, when its link swallows octets, it is cut off from its transport: what arrives,
+    be it the end of the connection, is held back from the router, what the router writes from
+    the transport. TCP would send all of it again until it gets through: `heal` lets it through
+    in its order. `dark` tells whether the link to an address swallows octets.
     """
 
     def __init__(
@@ -69,16 +78,24 @@ class PeerConnection(Protocol):
         feed: Callable[[Input], None],
         lost: Callable[[int], None],
         link: Link,
+        dark: Callable[[str], bool],
     ) -> None:
         self.number = number
         self.far = ""  # the address of the other end, once TCP is up
+        self.epoch = 0  # the connection's name, from then on
         self.delay: DelayLine | None = None
-        self._feed = feed
+        self._tell = feed  # for what happens at this end
+        self._feed = feed  # for what comes from the other one
         self._lost = lost
         self._link = link
+        self._dark = dark
         self._unsent = False
         self._congested = False
         self._closing: Any = None
+        self._held: list[Input] | None = None  # what has come in the dark; None in the light
+        self._kept: list[bytes] = []  # what was written in the dark
+        self._gone = False  # the transport ended in the dark
+        self._shut: Timing | None = None  # the router closed in the dark
 
     def connectionMade(self) -> None:
         """Say that TCP is up: dialled connections are numbered above zero."""
@@ -87,11 +104,16 @@ class PeerConnection(Protocol):
         transport.registerProducer(self, False)
         near, far = transport.getHost(), transport.getPeer()
         self.far = far.host
+        self._out = transport.write
+        if self._dark(far.host):
+            self.darken()
         self.delay = self._link(far.host, self._write)
         if self.number > 0:
-            self._feed(TcpUp(self.number, epoch_of(near.host, near.port)))
+            self.epoch = epoch_of(near.host, near.port)
+            self._feed(TcpUp(self.number, self.epoch))
         else:
-            self._feed(TcpAccepted(self.number, far.host, epoch_of(far.host, far.port)))
+            self.epoch = epoch_of(far.host, far.port)
+            self._feed(TcpAccepted(self.number, far.host, self.epoch))
 
     def dataReceived(self, data: bytes) -> None:
         """Pass octets on."""
@@ -103,7 +125,11 @@ class PeerConnection(Protocol):
             self.delay.cut()
         if self._closing is not None and self._closing.active():
             self._closing.cancel()
-        self._lost(self.number)
+        if self._held is not None and self._shut is None:
+            self._gone = True
+        else:
+            self._held = None
+            self._lost(self.number)
         self._feed(TcpClosed(self.number))
 
     def send(self, octets: bytes) -> None:
@@ -114,26 +140,98 @@ class PeerConnection(Protocol):
             self.delay.write(octets)
 
     def close(self, timing: Timing) -> None:
-        """Close once everything sent has left, or abort after LINGER seconds."""
-        if self.delay is not None:
-            self.delay.flush()
-        transport = self._tcp
-        transport.unregisterProducer()
-        self._feed = _deaf
-        self._closing = timing.callLater(LINGER, transport.abortConnection)
-        transport.loseConnection()
+        """Close once everything sent has left, or abort after LINGER seconds.
+
+        In the dark nothing leaves: LINGER counts from `heal`.
+        """
+        self._feed = self._tell = _deaf
+        if self._gone:
+            self._lost(self.number)
+            return
+        self._tcp.unregisterProducer()
+        if self.delay is None:
+            self._leave(timing)
+        else:
+            self.delay.drain(lambda: self._leave(timing))
+
+    def _leave(self, timing: Timing) -> None:
+        if self._held is None:
+            self._hang_up(timing)
+        else:
+            self._shut = timing
+
+    @property
+    def unread(self) -> int:
+        """How many octets wait in the socket; 0 if it is gone."""
+        handle, count = self._tcp.getHandle(), bytearray(4)
+        if handle.fileno() < 0:
+            return 0
+        fcntl.ioctl(handle.fileno(), termios.FIONREAD, count)
+        return int.from_bytes(count, sys.byteorder)
 
     def abort(self) -> None:
-        """End the connection at once; `connectionLost` follows."""
-        self._tcp.abortConnection()
+        """End the connection at once; `connectionLost` follows, in the dark at once."""
+        if self._held is None:
+            self._tcp.abortConnection()
+        else:
+            self.cut()
 
     def cut(self) -> None:
         """Lose the connection here and now, with all that is under way on it."""
-        feed, self._feed = self._feed, _deaf
+        tell, held = self._tell, self._held
+        self._feed = self._tell = _deaf
+        self._held = None
+        self._kept.clear()
         if self.delay is not None:
             self.delay.cut()
-        self._tcp.abortConnection()
-        feed(TcpClosed(self.number))
+        if self._gone:
+            self._lost(self.number)
+        else:
+            self._tcp.abortConnection()
+        match held:
+            case [TcpUp(), *_]:  # the router has not heard yet that TCP is up
+                tell(TcpFailed(self.number))
+            case [TcpAccepted(), *_]:
+                pass
+            case _:
+                tell(TcpClosed(self.number))
+
+    def darken(self) -> None:
+        """Hold back from now on what comes and what is written, unless it is over anyway."""
+        if self._held is None and self._tell is not _deaf:
+            self._held = []
+            self._feed = self._held.append
+            self._out = self._kept.append
+
+    def heal(self) -> None:
+        """Let through what was held back, in its order, and all that comes after it."""
+        if self._held is None:
+            return
+        held, self._held = self._held, None
+        self._feed = self._tell
+        self._out = self._tcp.write
+        if self._gone:
+            self._lost(self.number)
+        elif self._kept:
+            self._tcp.write(b"".join(self._kept))
+        self._kept.clear()
+        if self._shut is not None:
+            self._hang_up(self._shut)
+        for given in held:
+            self._feed(given)
+
+    def slow(self, delay: float, jitter: float) -> None:
+        """Let octets spend so much time on the link from now on, behind those on it."""
+        if self.delay is None:
+            self.delay = self._link(self.far, self._write)
+        else:
+            self.delay.change(delay, jitter)
+            if not (delay or jitter or self.delay.busy):
+                self.delay = None
+
+    def _hang_up(self, timing: Timing) -> None:
+        self._closing = timing.callLater(LINGER, self._tcp.abortConnection)
+        self._tcp.loseConnection()
 
     @property
     def _tcp(self) -> Connection:
@@ -142,16 +240,16 @@ class PeerConnection(Protocol):
     def _write(self, octets: bytes) -> None:
         if self._unsent and not self._congested:
             self._congested = True
-            self._feed(Congested(self.number))
+            self._tell(Congested(self.number))
         self._unsent = True
-        self._tcp.write(octets)
+        self._out(octets)
 
     def resumeProducing(self) -> None:
-        """Say that the kernel has taken everything."""
-        if self._unsent:
+        """Say that the kernel has taken everything, unless some is kept from it."""
+        if self._unsent and not self._kept:
             self._unsent = False
             self._congested = False
-            self._feed(Drained(self.number))
+            self._tell(Drained(self.number))
 
     def stopProducing(self) -> None:
         """Take note of nothing: connectionLost follows."""

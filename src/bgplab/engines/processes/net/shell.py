@@ -8,7 +8,9 @@ costs that session at most; the reactor goes on.
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +27,10 @@ from bgplab.engines.processes.net.connection import (
     shape,
 )
 from bgplab.engines.processes.net.delay import DelayLine
-from bgplab.facts import CallbackFailed, Fact
+from bgplab.facts import CallbackFailed, Fact, HoldExpired, TimerFired
 from bgplab.observe.histogram import LatenessHistogram
 from bgplab.observe.inputs import InputLog, RecordedSpeaker
+from bgplab.observe.load import STALL
 from bgplab.session.effects import Close, Dial, Effect, Send
 from bgplab.session.session import Session
 from bgplab.speaker.inputs import Input, Start, TcpFailed
@@ -60,7 +63,11 @@ class Shell:
         self.config = config
         self.inputs: InputLog | None = None
         self.speaker = self._speaker(inputs)
-        self.lateness = LatenessHistogram()
+        self.lateness = LatenessHistogram()  # of timers
+        self.keepalive_lateness: dict[str, LatenessHistogram] = defaultdict(LatenessHistogram)
+        self.links = LatenessHistogram()  # of octets that leave links with a delay
+        self.stalls = 0  # turns that took longer than STALL
+        self.longest_stall = 0.0
         self.failures = 0
         self._reactor = reactor
         self._clock = clock
@@ -70,10 +77,16 @@ class Shell:
         self._timing = LabTiming(reactor, 1.0)
         self._rng = random.Random(config.seed + 1)  # of the links, apart from the speaker's
         self._peers = {peer.name: peer for peer in config.peers}
-        self._by_address = {peer.address: peer for peer in config.peers}
         self._cut: dict[str, None] = {}  # addresses of peers that no link leads to
+        self._dark: dict[str, None] = {}  # those whose link swallows octets
+        self._delays = {
+            peer.address: (peer.delay, peer.delay_jitter)
+            for peer in config.peers
+            if peer.delay or peer.delay_jitter
+        }
         self._connections: dict[int, PeerConnection] = {}
         self._dialling: dict[int, IConnector] = {}
+        self._unanswered: dict[int, str] = {}  # attempts to dial over a link in the dark
         self._accepted = 0
         self._port: Any = None  # of type twisted.internet.tcp.Port
         self._call: IDelayedCall | None = None
@@ -81,6 +94,7 @@ class Shell:
         self._due = 0.0  # the deadline that the call stands for
         self._armed_at = 0.0
         self._rest_until = 0.0  # no tick before that time
+        self._excused = -inf  # what was due up to then is not called late
 
     def _speaker(self, inputs: str) -> Speaker:
         """Make the Speaker, and the log of its inputs if there is to be one."""
@@ -119,12 +133,18 @@ class Shell:
 
     def feed(self, given: Input) -> None:
         """Give the Speaker an input and do what it asks for."""
-        self._run(lambda: self.speaker.handle(given, self._clock()), given)
+        now = self._clock()
+        self._run(lambda: self.speaker.handle(given, now), given, now)
 
-    def act(self, given: Input) -> None:
-        """As `feed`, but let an exception through: it is the caller's input that is wrong."""
-        self._perform(self.speaker.handle(given, self._clock()))
+    def act(self, given: Input) -> list[Effect]:
+        """As `feed`, but let an exception through: it is the caller's input that is wrong.
+
+        Gives what the Speaker asked for.
+        """
+        effects = self.speaker.handle(given, self._clock())
+        self._perform(effects)
         self._rearm()
+        return effects
 
     def keep_time(self, clock: Callable[[], float], scale: float) -> None:
         """Go by another clock, each of whose seconds takes `scale` seconds of the reactor.
@@ -135,6 +155,20 @@ class Shell:
         self._scale = scale
         self._timing = LabTiming(self._reactor, scale)
 
+    def excuse(self) -> None:
+        """Do not call late what was due by now: the process was stopped, and goes on."""
+        self._excused = self._clock()
+
+    def punctuality(self) -> LatenessHistogram:
+        """Give the lateness of all timers, of one too that is overdue and has not fired."""
+        histogram = LatenessHistogram()
+        histogram.merge(self.lateness)
+        due = max(self._due, self._excused)
+        overdue = 0.0 if self._call is None else (self._clock() - due) * self._scale
+        if overdue > READ_FIRST:
+            histogram.add(overdue)
+        return histogram
+
     def cut(self, name: str) -> None:
         """Cut the link to a peer: its connections are lost, no new one comes about.
 
@@ -142,18 +176,63 @@ class Shell:
         """
         address = self._peers[name].address
         self._cut[address] = None
-        for carrier in list(self._connections.values()):
-            if carrier.far == address:
-                carrier.cut()
+        for carrier in self._towards(address):
+            carrier.cut()
         for number, connector in list(self._dialling.items()):
             session = self.speaker.session_of(number)
             if session is not None and session.name == name:
                 connector.disconnect()
-                self._dial_failed(number)
+                self._fail(number)
+        for number in self._take_unanswered(name):
+            self._fail(number)
 
     def mend(self, name: str) -> None:
         """Mend the link to a peer. Raises KeyError for a name that is no peer's."""
         self._cut.pop(self._peers[name].address, None)
+
+    def darken(self, name: str) -> None:
+        """Let the link to a peer swallow all octets, and attempts to connect.
+
+        Raises KeyError for a name that is no peer's.
+        """
+        address = self._peers[name].address
+        self._dark[address] = None
+        for carrier in self._towards(address):
+            carrier.darken()
+
+    def heal(self, name: str) -> None:
+        """Let through what the link to a peer has held back: TCP sends it again.
+
+        Attempts to dial that the Speaker has not given up get their answer now.
+        Raises KeyError for a name that is no peer's.
+        """
+        address = self._peers[name].address
+        self._dark.pop(address, None)
+        for carrier in self._towards(address):
+            carrier.heal()
+        for number in self._take_unanswered(name):
+            self._dial(number, name)
+
+    def slow(self, name: str, delay: float, jitter: float) -> None:
+        """Let octets spend another time on the link to a peer, in seconds; order is kept.
+
+        Raises KeyError for a name that is no peer's.
+        """
+        address = self._peers[name].address
+        self._delays[address] = (delay, jitter)
+        for carrier in self._towards(address):
+            carrier.slow(delay, jitter)
+
+    def _towards(self, address: str) -> list[PeerConnection]:
+        """List the connections to a peer."""
+        return [carrier for carrier in self._connections.values() if carrier.far == address]
+
+    def _take_unanswered(self, name: str) -> list[int]:
+        """Take out the attempts to dial a peer that have got no answer."""
+        numbers = [number for number, peer in self._unanswered.items() if peer == name]
+        for number in numbers:
+            del self._unanswered[number]
+        return numbers
 
     def _tick(self) -> None:
         self._call = None
@@ -165,11 +244,11 @@ class Shell:
             self._call = self._reactor.callLater(0, self._tick)
             return
         self._read_first = False
-        if self._due > self._armed_at:
+        if self._due > self._armed_at and self._due > self._excused:
             self.lateness.add(late)
-        self._run(lambda: self.speaker.tick(now), None)
+        self._run(lambda: self.speaker.tick(now), None, now)
 
-    def _run(self, step: Callable[[], list[Effect]], given: Input | None) -> None:
+    def _run(self, step: Callable[[], list[Effect]], given: Input | None, began: float) -> None:
         """Run one step of the Speaker; contain what goes wrong in it."""
         try:
             self._perform(step())
@@ -177,6 +256,10 @@ class Shell:
             self._contain(given)
         self._rearm()
         self._stirred()
+        took = (self._clock() - began) * self._scale
+        if took > STALL and began > self._excused:
+            self.stalls += 1
+            self.longest_stall = max(self.longest_stall, took)
 
     def _perform(self, effects: list[Effect]) -> None:
         for effect in effects:
@@ -189,8 +272,18 @@ class Shell:
                     self._dial(connection, peer)
                 case Close(connection):
                     self._close(connection)
+                case TimerFired(at, peer, "keepalive", late) if at - late > self._excused:
+                    self.keepalive_lateness[peer].add(late * self._scale)
+                    self._record(effect)
+                case HoldExpired():
+                    self._record(effect._replace(unread=self._unread(effect.epoch)))
                 case _:
                     self._record(effect)
+
+    def _unread(self, epoch: int) -> int:
+        """Count the octets that wait in the socket of a connection."""
+        carriers = self._connections.values()
+        return sum(carrier.unread for carrier in carriers if carrier.epoch == epoch)
 
     def _contain(self, given: Input | None) -> None:
         """Record an exception; end the connections of the session that it came from."""
@@ -240,18 +333,25 @@ class Shell:
 
     def _connection(self, number: int) -> PeerConnection:
         self._dialling.pop(number, None)
-        carrier = PeerConnection(number, self.feed, self._lost, self._link)
+        carrier = PeerConnection(
+            number, self.feed, self._lost, self._link, self._dark.__contains__
+        )
         self._connections[number] = carrier
         return carrier
 
     def _link(self, address: str, deliver: Callable[[bytes], None]) -> DelayLine | None:
         """Give the link to a peer, if octets spend time on it."""
-        peer = self._by_address.get(address)
-        if peer is None or not (peer.delay or peer.delay_jitter):
+        delay, jitter = self._delays.get(address, (0.0, 0.0))
+        if not (delay or jitter):
             return None
         return DelayLine(
-            self._timing, self._clock, peer.delay, peer.delay_jitter, self._rng, deliver
+            self._timing, self._clock, delay, jitter, self._rng, deliver, self._crossed
         )
+
+    def _crossed(self, due: float) -> None:
+        """Count how late octets leave a link."""
+        if due > self._excused:
+            self.links.add((self._clock() - due) * self._scale)
 
     def _lost(self, number: int) -> None:
         self._connections.pop(number, None)
@@ -260,10 +360,13 @@ class Shell:
         peer = self._peers[name]
         if peer.address in self._cut:
             # Not within this effect: the Speaker is told of it as of any later event.
-            self._reactor.callLater(0, self._dial_failed, number)
+            self._reactor.callLater(0, self._fail, number)
+            return
+        if peer.address in self._dark:
+            self._unanswered[number] = name
             return
         factory = DialFactory(
-            lambda: self._connection(number), lambda: self._dial_failed(number)
+            lambda: self._connection(number), lambda: self._dial_failed(number, name)
         )
         self._dialling[number] = self._reactor.connectTCP(
             peer.address,
@@ -273,7 +376,15 @@ class Shell:
             bindAddress=(self.config.address, 0),
         )
 
-    def _dial_failed(self, number: int) -> None:
+    def _dial_failed(self, number: int, name: str) -> None:
+        """Tell that an attempt has failed; over a link in the dark the news does not come."""
+        if self._peers[name].address in self._dark:
+            self._dialling.pop(number, None)
+            self._unanswered[number] = name
+        else:
+            self._fail(number)
+
+    def _fail(self, number: int) -> None:
         self._dialling.pop(number, None)
         self.feed(TcpFailed(number))
 
@@ -283,3 +394,5 @@ class Shell:
             carrier.close(self._reactor)
         elif number in self._dialling:
             self._dialling.pop(number).disconnect()
+        else:
+            self._unanswered.pop(number, None)
