@@ -54,7 +54,7 @@ class Network(Tcp):
     ) -> None:
         self._configs = {config.name: config for config in configs}
         super().__init__(self._configs.values(), rng(seed), noise)
-        self.up = 0  # ends of sessions that are Established
+        self.up = 0  # ends of sessions that are Established, at routers that are not paused
         self.lost = 0  # ends of sessions that were Established and are not any more
         self.speakers: dict[str, Speaker] = {}
         self.tell: Callable[[str, Fact], None] = lambda router, fact: None
@@ -97,8 +97,8 @@ class Network(Tcp):
         if self._nodes[name].paused:
             self._set_paused(name, paused=False)
         node = self._nodes.pop(name)
-        speaker = self.speakers.pop(name)
-        self.up -= sum(session.established for session in speaker.sessions.values())
+        del self.speakers[name]
+        self.up -= self._established(node)
         node.serial = 0
         self._touched.pop(node, None)
         self._under_way -= len(node.waiting)
@@ -163,10 +163,17 @@ class Network(Tcp):
                 self._read(where, what)
         self._schedule(node)
 
+    @staticmethod
+    def _established(node: Node) -> int:
+        """Count the sessions of a router that are Established."""
+        return sum(session.established for session in node.speaker.sessions.values())
+
     def _set_paused(self, name: str, *, paused: bool) -> None:
         node = self._nodes[name]
         node.paused = paused
-        self._under_way += -len(node.waiting) if paused else len(node.waiting)
+        sign = -1 if paused else 1
+        self._under_way += sign * len(node.waiting)
+        self.up += sign * self._established(node)
         for end in node.ends.values():
             end.ready = not paused and end.link not in self._dark
         obstacle = is_paused(name)
