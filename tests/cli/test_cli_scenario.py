@@ -1,5 +1,8 @@
 """A scenario in `bgplab run`: who is asked for the verdict, and what people read."""
 
+import json
+from itertools import count
+
 import pytest
 
 from bgplab.cli.main import main
@@ -115,3 +118,64 @@ def test_validate_counts_the_steps(tmp_path, capsys):
     )
     assert main(["validate", str(file)]) == 0
     assert capsys.readouterr().out.split()[-2:] == ["2", "steps"]
+
+
+# ---------------------------------------------------------------------- in virtual time
+
+LINE = """
+name: line
+topology: {nodes: {r1: , r2: {originate: [10.2.0.0/16]}, r3: }, links: [r1-r2, r2-r3]}
+scenario:
+  - wait: converged
+  - expect: {route: {at: r1, prefix: 10.2.0.0/16, via: r2}}
+  - link-down: {link: r2-r3}
+  - wait: converged
+"""
+WRONG = LINE.replace("via: r2", "as-path: [65009]")
+
+
+@pytest.fixture
+def run(tmp_path, capsys):
+    """Give `run(text, *options)`: exit code and standard output of a run in virtual time."""
+    stores = count()
+
+    def run_file(text, *options):
+        file = tmp_path / "lab.yaml"
+        file.write_text(text)
+        store = ["--engine", "virtual", "--store", str(tmp_path / f"{next(stores)}.sqlite")]
+        code = main(["run", str(file), *store, *options])
+        return code, capsys.readouterr().out
+
+    return run_file
+
+
+def test_a_link_that_the_scenario_leaves_cut_is_down_on_purpose(run):
+    code, out = run(LINE)
+    head, _, rest = out.partition("that the scenario keeps down\n")
+    assert head.endswith("every session is up but 1 session ")
+    assert rest.startswith("  r2-r3: its link is cut\n")
+    assert code == 0
+
+
+def test_virtual_times_below_a_tenth_of_a_second_are_in_milliseconds(run):
+    _, out = run("topology: {nodes: {r1: , r2: }, links: [r1-r2]}")
+    (line,) = [line for line in out.splitlines() if line.startswith("converged")]
+    assert 0 < float(line.split()[1]) < 100
+    assert line.split()[2] == "ms"
+
+
+def test_a_failed_step_is_told_with_what_explains_it(run):
+    code, out = run(WRONG)
+    assert code == 1
+    assert "expected  r1: 10.2.0.0/16 AS_PATH 65009" in out
+    assert "r1, 10.2.0.0/16: via r2, AS_PATH 65002, is the best: the only path" in out
+    _, report = run(WRONG, "--json")
+    details = json.loads(report)["scenario"][1]["details"]
+    assert details[0].endswith("via r2, AS_PATH 65002, is the best: the only path")
+
+
+def test_a_failed_expectation_ends_the_scenario_only_if_asked_to(run):
+    _, out = run(WRONG)
+    assert (out.count("skip "), out.count("  ok ")) == (0, 3)
+    code, out = run(WRONG, "--stop-at-first")
+    assert (code, out.count("skip "), out.count("  ok ")) == (1, 2, 1)
