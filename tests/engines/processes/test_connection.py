@@ -300,6 +300,14 @@ def test_a_connection_lost_in_the_dark_is_told_of_when_it_is_healed_after_what_c
     assert bench.transport.value() == b""
 
 
+def test_no_octets_are_unread_where_the_socket_went_in_the_dark():
+    """Twisted has forgotten it by then; a hold timer that expires still asks."""
+    bench = up_in_the_dark()
+    bench.lose()
+    assert not hasattr(bench.transport, "getHandle")
+    assert bench.connection.unread == 0
+
+
 def test_a_connection_closed_in_the_dark_ends_when_it_is_healed_with_the_last_words():
     bench = up_in_the_dark(delay=5.0)
     bench.connection.dataReceived(b"unseen")

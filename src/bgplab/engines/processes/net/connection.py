@@ -163,6 +163,8 @@ class PeerConnection(Protocol):
     @property
     def unread(self) -> int:
         """How many octets wait in the socket; 0 if it is gone."""
+        if self._gone:
+            return 0
         handle, count = self._tcp.getHandle(), bytearray(4)
         if handle.fileno() < 0:
             return 0
