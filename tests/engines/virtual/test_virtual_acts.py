@@ -304,8 +304,8 @@ def test_a_policy_changes_its_routes_and_nothing_else():
         if before[name].get(prefix) != row
     }
     assert moved == {("r2", "10.0.0.0/24"), ("r3", "10.0.0.0/24")}
-    # r1 withdraws it from r2, and that from r3, which tells r2 of the way round.
-    assert run_at_once(watch.lab.measures()).updates_sent - sent == 3
+    # r1 withdraws it from r2, that from r3, that from r4; r3 tells r2 of the way round, r2 r1.
+    assert run_at_once(watch.lab.measures()).updates_sent - sent == 5
     watch.act("set_policy", "r1", "r2", exports=())
     watch.converge()
     assert watch.table() == before
