@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from heapq import heappush
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bgplab.config import RouterConfig
 from bgplab.engines.obstacles import BLACKHOLE, CUT
@@ -102,18 +102,22 @@ class Tcp(Agenda):
         """
         self.expected.take(a, b, BLACKHOLE)
         swallowed = self._dark.pop(frozenset((a, b)), [])
+        under_way = self._recall(frozenset((a, b)))
         ends = self._ends_of(a, b)
         for end in ends:
             end.ready = not end.node.paused
             end.blocked = False
-        latest = self.now
+            end.last = self.now
         dials = []
         for end, what in swallowed:
             if isinstance(what, Dial):
                 dials.append(end)
             elif end.open:
                 self._queue(end, what, end.draw_delay(self.rng))
-                latest = max(latest, end.last)
+        for due, end, what in under_way:  # behind what was sent before it
+            if end.open:
+                self._queue(end, what, due - self.now)
+        latest = max((end.last for end in ends), default=self.now)
         for end in dials:
             if end.open:
                 self._connect(end, latest)
@@ -121,6 +125,16 @@ class Tcp(Agenda):
             if end.unsent:
                 end.unsent = end.congested = False
                 self._tell_end(end, end.drained)
+
+    def _recall(self, link: frozenset[str]) -> list[tuple[float, End, Any]]:
+        """Take all that is under way over a link off the heap, in the order of its times."""
+        found, rest = [], []
+        for entry in sorted(self._heap):
+            where = entry[2]
+            (found if isinstance(where, End) and where.link == link else rest).append(entry)
+        self._heap[:] = rest  # what is sorted is a heap
+        self._under_way -= sum(what != KEEPALIVE_MESSAGE for *_, what in found)
+        return [(due, end, what) for due, _, end, what in found]
 
     def delay(self, a: str, b: str, delay: float, jitter: float) -> None:
         """Give a link another delay and jitter, in seconds; it keeps order nevertheless."""
