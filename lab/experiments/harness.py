@@ -213,7 +213,15 @@ def _reported(report: Mapping[str, Any], routes: Routes) -> Result:
     if cycle is not None:
         cycle = Cycle(**{**cycle, "changes": tuple(Change(**it) for it in cycle["changes"])})
     steps = tuple(
-        StepResult(text=step["step"], **{key: step[key] for key in step if key != "step"})
+        StepResult(
+            step["line"],
+            step["step"],
+            step["ok"],
+            step["at"],
+            step["expected"],
+            step["actual"],
+            tuple(step["details"]),
+        )
         for step in report["scenario"]
     )
     return Result(
