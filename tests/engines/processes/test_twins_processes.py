@@ -219,7 +219,8 @@ def run(command, tmp_path):
     def run_file(scenario):
         file = tmp_path / "lab.yaml"
         file.write_text(LAB + scenario)
-        started = command("run", file, "--json", "--timeout", "30")
+        store = tmp_path / "run.sqlite"
+        started = command("run", file, "--json", "--timeout", "30", "--store", store)
         code, out, err = started.end(80)
         assert out, err
         return code, json.loads(out)
