@@ -1,10 +1,13 @@
 """What has to hold always: judged in the order of time, whatever the order of the facts."""
 
+from collections.abc import Callable
 from random import Random
 
 import pytest
 
+from bgplab.engines.verdict import StepResult
 from bgplab.engines.virtual.lab import VirtualLab
+from bgplab.facts import Fact
 from bgplab.topology.assertions import (
     Always,
     ExpectLoopFree,
@@ -45,8 +48,8 @@ class Shuffled(VirtualLab):
 
     def __init__(self, planned):
         super().__init__(planned, 0)
-        self._kept = {config.name: [] for config in planned.routers}
-        self._listener = None
+        self._kept: dict[str, list[Fact]] = {config.name: [] for config in planned.routers}
+        self._listener: Callable[[str, Fact], None] = lambda router, fact: None
         self._rng = Random(1)
         super().observe(lambda router, fact: self._kept[router].append(fact))
 
@@ -168,6 +171,6 @@ def test_an_invariant_that_fails_at_once_may_end_the_scenario(play):
 
 
 def test_results_are_told_as_they_come_and_those_of_invariants_last(play):
-    told = []
+    told: list[StepResult] = []
     steps_of(play, WaitConverged(), Always(AT_R2), Mark("m"), told=told.append)
     assert [result.text for result in told] == ["WaitConverged", "Mark", "Always"]

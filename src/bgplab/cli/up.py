@@ -131,7 +131,7 @@ class Screen:
     def step(self, step: StepResult, at: float) -> None:
         """Tell what became of a step of the scenario."""
         for line in step_lines(step):
-            self.news(at, line.strip())
+            self.news(at, line.removeprefix("  "))
 
     def died(self, death: Death, at: float) -> None:
         """Tell of a router that died."""

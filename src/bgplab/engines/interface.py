@@ -181,7 +181,10 @@ class Lab(Protocol):
         """
 
     async def tell_changes(self) -> None:
-        """Let every router tell each change of a best route (BestChanged) from now on."""
+        """Let every router tell each change of a best route (BestChanged) from now on.
+
+        Before `start` it is from their start on, and it holds for routers that are restarted.
+        """
 
     async def caught_up(self) -> None:
         """Wait until all facts of what has happened so far have been told."""
