@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ class Watch:
     def __init__(self, text=RING, seed=0):
         self.lab = VirtualLab(plan(loads(text), seed=seed), seed)
         assert run_at_once(self.lab.converge(600.0)).name == CONVERGED
-        self.facts = []
+        self.facts: list[tuple[str, Any]] = []
         self.lab.observe(lambda router, fact: self.facts.append((router, fact)))
 
     def act(self, name, *values, **named):

@@ -1,6 +1,7 @@
 """Whatever is done to a lab, once it is undone the routes are those from before."""
 
 from random import Random
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -86,7 +87,7 @@ class Trouble:
         alive = [each in self.lab.network.speakers for each in (a, b)]
         peers = rng.choice([(b,), ()])
         rules = rng.choice([(Rule(then="reject"),), (Rule(prepend=2),), ()])
-        acts = []
+        acts: list[tuple[Any, ...]] = []
         if any(alive):
             acts += [(name, a, b) for name in ("link_down", "link_up", "blackhole", "heal")]
             acts.append(("delay", a, b, rng.choice([0.0, 0.02, 1.5]), rng.choice([0.0, 0.01])))
@@ -109,7 +110,7 @@ class Trouble:
 
     def undo(self, rng, pairs):
         """Undo all that may have been done, in any order."""
-        acts = [
+        acts: list[tuple[Any, ...]] = [
             ("restart", name) for name in self.names if name not in self.lab.network.speakers
         ]
         for act in acts:

@@ -128,7 +128,8 @@ class Tcp(Agenda):
 
     def _recall(self, link: frozenset[str]) -> list[tuple[float, End, Any]]:
         """Take all that is under way over a link off the heap, in the order of its times."""
-        found, rest = [], []
+        found: list[Any] = []
+        rest: list[Any] = []
         for entry in sorted(self._heap):
             where = entry[2]
             (found if isinstance(where, End) and where.link == link else rest).append(entry)
