@@ -69,7 +69,7 @@ print("IMPORTED", heavy, sorted(commands))
     text, _, imported = done.stdout.partition("IMPORTED ")
     assert imported.strip() == (
         "[] ['bgplab.cli', 'bgplab.cli.groups', 'bgplab.cli.main', 'bgplab.cli.output',"
-        " 'bgplab.errors']"
+        " 'bgplab.errors', 'bgplab.testing']"
     )
     for word in (*COMMANDS, "Examples:", "Exit codes:", "130  interrupted"):
         assert word in text
@@ -96,7 +96,7 @@ def test_version_is_that_of_the_package(capsys):
     "arguments,message",
     [
         (["valdate"], "no command 'valdate'; did you mean validate?"),
-        (["qqq"], "no command 'qqq': one of run, up, show"),
+        (["qqq"], f"no command 'qqq': one of {', '.join(COMMANDS)}\n"),
         (["generate", "rng"], "no command 'rng'; did you mean ring?"),
         (["validate", "--jsn", "x"], "Did you mean"),
         (["validate"], "Missing argument 'FILE...'"),

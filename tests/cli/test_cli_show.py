@@ -205,7 +205,7 @@ def tab(words, monkeypatch, shell="bash"):
 @pytest.mark.parametrize(
     "words,offered",
     [
-        ("bgplab s", ["show", "schema"]),
+        ("bgplab s", ["script", "show", "schema"]),
         ("bgplab show tr", ["transitions"]),
         ("bgplab show sessions p", ["pair"]),
         ("bgplab show sessions --router ", ["r1", "r2"]),
