@@ -95,7 +95,7 @@ def test_a_running_router_is_started_anew_many_times(play):
 
 
 def reaped(pid):
-    """Wait until a process that was killed has been reaped; the reactor has no turn meanwhile."""
+    """Wait until a killed process has been reaped; the reactor has no turn meanwhile."""
     deadline = time.monotonic() + 10.0
     while time.monotonic() < deadline:
         try:
