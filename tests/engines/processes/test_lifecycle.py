@@ -1,6 +1,7 @@
 """Routers of a lab of real processes that are started anew, and load beside the lab."""
 
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 
 from bgplab.config import Level
 from bgplab.engines.processes.clock import LabClock
-from bgplab.errors import UsageError
+from bgplab.errors import ProcessError, UsageError
 from bgplab.facts import BestChanged, StateChanged
 from bgplab.observe.runs import find_inputs
 
@@ -89,6 +90,49 @@ def test_a_running_router_is_started_anew_many_times(play):
         assert await path(lab, "r1") == "65002 65004"
         with pytest.raises(UsageError, match="no router 'r9'"):
             await lab.restart("r9")
+
+    play(DIAMOND, scenario)
+
+
+def reaped(pid):
+    """Wait until a killed process has been reaped; the reactor has no turn meanwhile."""
+    deadline = time.monotonic() + 10.0
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+    pytest.fail(f"process {pid} is still there")
+
+
+def test_a_router_starts_anew_whose_end_nobody_has_told_yet(play):
+    """The fork server reaps it first, and then says so: its process id is nobody's by then."""
+
+    async def scenario(lab, run):
+        lab.kill("r4")
+        reaped(lab.pid("r4"))
+        with pytest.raises(ProcessError, match="not running"):
+            lab.kill("r4")
+        await lab.restart("r4")
+        await converged(lab)
+        assert await path(lab, "r1") == "65002 65004"
+        assert lab.deaths == []
+
+    play(DIAMOND, scenario)
+
+
+def test_a_router_that_has_just_crashed_cannot_be_killed_and_starts_anew(play):
+    async def scenario(lab, run):
+        os.kill(lab.pid("r4"), signal.SIGKILL)
+        reaped(lab.pid("r4"))
+        with pytest.raises(ProcessError, match="not running"):
+            lab.kill("r4")
+        await lab.restart("r4")
+        await converged(lab)
+        assert await path(lab, "r1") == "65002 65004"
+        assert [(death.router, death.status) for death in lab.deaths] == [
+            ("r4", "killed by SIGKILL")
+        ]
 
     play(DIAMOND, scenario)
 

@@ -11,6 +11,7 @@ import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -164,16 +165,23 @@ class Lifecycle(Acts):
     def kill(self, router: str) -> None:
         """Kill a router as a crash would; no death of the lab. ProcessError if it is dead."""
         found = self._router(router)
-        if not (found.alive and found.ready):
+        if not (found.alive and found.ready) or found.on_purpose:
             raise ProcessError(router, "not running")
         self._note_act("kill", router)
         self._kill(found)
 
     def _kill(self, router: RemoteRouter) -> None:
+        self._signal(router, signal.SIGKILL)
         router.on_purpose = True
-        os.kill(router.pid, signal.SIGKILL)
         self._detector.disturb(router.config.name)
         self._disturbed()
+
+    def _signal(self, router: RemoteRouter, number: int) -> None:
+        """Send a signal; ProcessError if the router has just ended, which is yet to be told."""
+        try:
+            os.kill(router.pid, number)
+        except ProcessLookupError:
+            raise ProcessError(router.config.name, "not running") from None
 
     async def restart(self, router: str) -> None:
         """Start a router anew as it was planned; one that still runs is killed first.
@@ -186,8 +194,9 @@ class Lifecycle(Acts):
             raise NotNowError(router, "is being started")
         self._note_act("restart", router)
         await self._last_words(found)
-        if found.alive:
-            self._kill(found)
+        if found.alive and not found.on_purpose:
+            with suppress(ProcessError):  # it has just ended by itself
+                self._kill(found)
         await found.gone
         self._disturbed()
         self._detector.revived(router)
@@ -231,7 +240,7 @@ class Lifecycle(Acts):
         self._note_act("pause", router)
         self._disturbed()
         self.silences.begin(router, self.now())
-        os.kill(found.pid, signal.SIGSTOP)
+        self._signal(found, signal.SIGSTOP)
         self._detector.pause(router)
         self._convergence.silenced(router)
         await self._hear(found.peers)
@@ -242,7 +251,8 @@ class Lifecycle(Acts):
 
         One that does not answer soon is taken at what it said before.
         """
-        if router.alive and not self._detector.asleep(router.config.name):
+        asleep = self._detector.asleep(router.config.name)
+        if router.alive and not router.on_purpose and not asleep:
             asked = router.measure().addTimeout(LAST_WORDS, self._reactor)
             await those_that_come([asked])
 
@@ -256,7 +266,8 @@ class Lifecycle(Acts):
         self._note_act("resume", router)
         heard = Deferred.fromCoroutine(self._carry_out(found, commands.Flush))
         self._detector.resume(router)
-        os.kill(found.pid, signal.SIGCONT)
+        with suppress(ProcessError):  # it has just ended: `heard` says so
+            self._signal(found, signal.SIGCONT)
         self.silences.end(router, self.now())
         await heard
 
