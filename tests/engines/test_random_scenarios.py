@@ -413,13 +413,21 @@ def check_on_processes(folder, seed, port):
     assert routes == played(world.fresh_file()), text
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_random_scenarios_end_like_fresh_labs_on_processes_and_leave_nothing(tmp_path, port):
+@pytest.mark.parametrize(
+    "seeds",
+    [
+        pytest.param(range(8), marks=pytest.mark.slow),
+        pytest.param(range(8, SEEDS), marks=pytest.mark.scale),
+    ],
+    ids=["some", "the rest"],
+)
+def test_random_scenarios_end_like_fresh_labs_on_processes_and_leave_nothing(
+    seeds, tmp_path, port
+):
     with ThreadPoolExecutor(AT_ONCE) as pool:
         checks = [
-            pool.submit(check_on_processes, tmp_path / str(seed), seed, port)
-            for seed in range(SEEDS)
+            pool.submit(check_on_processes, tmp_path / str(seed), seed, port) for seed in seeds
         ]
     for check in checks:
         check.result()
