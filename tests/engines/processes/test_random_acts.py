@@ -108,7 +108,7 @@ class Chaos:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_all_is_as_before_once_all_is_undone(play, seed):
     rng = Random(seed)
     text, links = topology(rng, 6)
