@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 CI = os.environ.get("CI") == "true"
+collect_ignore_glob = ["*.yaml", "*.yml"]  # material of tests, not tests of our own plugin
 
 # No deadline: the machine is shared. Under CI the examples are the same each time.
 settings.register_profile("local", deadline=None)
