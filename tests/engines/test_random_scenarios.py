@@ -319,9 +319,22 @@ def played(text):
     return run_at_once(work())
 
 
-@settings(max_examples=200)
+@settings(max_examples=40)
 @given(st.randoms(use_true_random=False), st.integers(1, MOST_ACTS))
 def test_a_random_scenario_ends_like_a_fresh_lab_in_virtual_time(rng, acts):
+    compare(rng, acts)
+
+
+@pytest.mark.scale
+@pytest.mark.timeout(600)
+@settings(max_examples=200)
+@given(st.randoms(use_true_random=False), st.integers(1, MOST_ACTS))
+def test_two_hundred_random_scenarios_end_like_fresh_labs_in_virtual_time(rng, acts):
+    compare(rng, acts)
+
+
+def compare(rng, acts):
+    """Hold the end of a random scenario against a fresh lab of what it leaves."""
     world = drawn(rng, 9, acts)
     note(world.scenario_file())
     note(world.fresh_file())

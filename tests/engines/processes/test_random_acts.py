@@ -106,9 +106,9 @@ class Chaos:
             await back()
 
 
-@pytest.mark.slow
+@pytest.mark.scale  # test_random_scenarios.py holds a part of it in CI
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(4))
 def test_all_is_as_before_once_all_is_undone(play, seed):
     rng = Random(seed)
     text, links = topology(rng, 6)
